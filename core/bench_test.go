@@ -1,0 +1,65 @@
+package taskpool_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/elite-libs/taskpool/core"
+)
+
+func nop(context.Context) error { return nil }
+
+// BenchmarkAdd: one producer, trivial tasks.
+func BenchmarkAdd(b *testing.B) {
+	p := taskpool.New(taskpool.Config{QueueLimit: -1})
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = p.Add(nop)
+	}
+	if _, err := p.Drain(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkAddParallel: as many producers as processors.
+func BenchmarkAddParallel(b *testing.B) {
+	p := taskpool.New(taskpool.Config{QueueLimit: -1})
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			_ = p.Add(nop)
+		}
+	})
+	if _, err := p.Drain(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkScope: a request with four tasks, of which three are staged.
+func BenchmarkScope(b *testing.B) {
+	p := taskpool.New(taskpool.Config{QueueLimit: -1})
+	ctx := context.Background()
+	b.ReportAllocs()
+	for b.Loop() {
+		_, s := p.Begin(ctx)
+		_ = s.Add(nop)
+		_ = s.AfterResponse(nop)
+		_ = s.OnSuccess(nop, nop)
+		s.Returned(taskpool.Outcome{Status: 200})
+		s.Sent(taskpool.Flushed)
+	}
+	if _, err := p.Drain(ctx); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkScopeEmpty: a request that adds no task.
+func BenchmarkScopeEmpty(b *testing.B) {
+	p := taskpool.New(taskpool.Config{})
+	ctx := context.Background()
+	b.ReportAllocs()
+	for b.Loop() {
+		_, s := p.Begin(ctx)
+		s.Returned(taskpool.Outcome{Status: 200})
+	}
+}

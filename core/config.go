@@ -1,0 +1,70 @@
+package taskpool
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Config configures a pool. Every value is valid; the zero Config is a usable
+// default. A pool takes a copy.
+type Config struct {
+	Name        string        // in logs and stats; default empty
+	Workers     int           // tasks that run at once; 0 or less means 4
+	QueueLimit  int           // tasks that wait: queued or staged; 0 means 10 000, negative means no limit
+	Timeout     time.Duration // of one run of one task, unless its Job says otherwise; 0 or less means none
+	Results     Results       // which results a Report keeps; default KeepErrors
+	ResultLimit int           // how many results a Report keeps; counts are exact; 0 means 100, negative none
+	Grace       time.Duration // how long after the handler's return the end of the response is waited for before staged tasks start all the same; 0 or less means 5 s
+	Logger      *slog.Logger  // a task's failure at Error, with the task's context; nil means slog.Default()
+	Hooks       Hooks
+}
+
+// Hooks let a caller observe tasks. A nil func costs nothing. Hooks are called
+// by several goroutines at once, never under the pool's lock and never on the
+// goroutine that releases a scope, which is a connection's. A hook that panics
+// harms nobody: the panic is logged. A hook that blocks keeps a worker busy. A
+// hook that waits for the pool or the scope it was called for waits for itself.
+type Hooks struct {
+	// Run is called around every run of every task: a tracing span fits in. It
+	// is to call next once, with its ctx or one derived from it, and to return
+	// next's error, or another that is to count instead. A second call of next
+	// gives the first one's error. If Run panics before it calls next, the task
+	// is run all the same; if it panics afterwards, next's error stands; if it
+	// never calls next, the task does not run and Run's error counts. A task's
+	// panic passes through Run and stays that task's fate even if Run recovers it.
+	Run func(ctx context.Context, name string, next Task) error
+
+	// Ended is called once for each accepted task, with the task's context,
+	// before any Drain or Done that counts the task returns.
+	Ended func(ctx context.Context, r Result)
+
+	// Drained is called once for each scope that had tasks, when the response
+	// has been sent and the last task has ended.
+	Drained func(ctx context.Context, r Report)
+}
+
+const (
+	defaultWorkers     = 4
+	defaultQueueLimit  = 10_000
+	defaultResultLimit = 100
+	defaultGrace       = 5 * time.Second
+)
+
+// withDefaults replaces the values that mean a default.
+func (c Config) withDefaults() Config {
+	if c.Workers <= 0 {
+		c.Workers = defaultWorkers
+	}
+	if c.QueueLimit == 0 {
+		c.QueueLimit = defaultQueueLimit
+	}
+	if c.ResultLimit == 0 {
+		c.ResultLimit = defaultResultLimit
+	}
+	c.ResultLimit = max(c.ResultLimit, 0)
+	if c.Grace <= 0 {
+		c.Grace = defaultGrace
+	}
+	return c
+}

@@ -1,0 +1,72 @@
+package taskpool
+
+import (
+	"context"
+	"time"
+)
+
+type (
+	scopeKey struct{} // answered with the *scope a context belongs to
+	taskKey  struct{} // answered with the *scope, a pool's root included, of the task that a context was given to
+)
+
+// requestContext is the view of a scope that the handler has: everything is the
+// request's own, but that FromContext finds the scope. Value passes the context
+// package's own keys on, so deriving from it costs what deriving from the
+// request's context costs.
+type requestContext scope
+
+func (c *requestContext) Deadline() (time.Time, bool) { return c.ctx.values.Deadline() }
+func (c *requestContext) Done() <-chan struct{}       { return c.ctx.values.Done() }
+func (c *requestContext) Err() error                  { return c.ctx.values.Err() }
+func (c *requestContext) String() string              { return "taskpool.request" }
+
+func (c *requestContext) Value(key any) any {
+	if key == (scopeKey{}) {
+		return (*scope)(c)
+	}
+	return c.ctx.values.Value(key)
+}
+
+// taskContext is what a task sees: the values of the context its scope was
+// taken from and the cancelation of the pool.
+type taskContext struct {
+	scope  *scope
+	values context.Context // nil for a pool's own tasks
+}
+
+func (c *taskContext) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (c *taskContext) Done() <-chan struct{}       { return c.scope.pool.ctx.Done() }
+func (c *taskContext) Err() error                  { return c.scope.pool.ctx.Err() }
+func (c *taskContext) String() string              { return "taskpool.task" }
+
+func (c *taskContext) Value(key any) any {
+	switch key {
+	case scopeKey{}:
+		if c.scope.isRoot() {
+			return nil
+		}
+		return c.scope
+	case taskKey{}:
+		return c.scope
+	}
+	// The pool's context answers one key, the one by which the context package
+	// finds what cancels a context. It must not see the request's there: then
+	// deriving costs no goroutine, and context.Cause gives the pool's cause.
+	if v := c.scope.pool.ctx.Value(key); v != nil || c.values == nil {
+		return v
+	}
+	return c.values.Value(key)
+}
+
+// scopeOf is the scope that ctx belongs to, or nil.
+func scopeOf(ctx context.Context) *scope {
+	s, _ := ctx.Value(scopeKey{}).(*scope)
+	return s
+}
+
+// taskOf is the scope, or the root, of the task that ctx was given to, or nil.
+func taskOf(ctx context.Context) *scope {
+	s, _ := ctx.Value(taskKey{}).(*scope)
+	return s
+}

@@ -1,0 +1,57 @@
+// Package taskpool runs background tasks for web servers.
+//
+// A handler hands work to a pool and answers at once. The work outlives the
+// request, is bounded, never delays the response, survives a graceful
+// shutdown, and is never silently lost.
+//
+//	pool := taskpool.New(taskpool.Config{Workers: 8})
+//
+//	func place(w http.ResponseWriter, r *http.Request) {
+//		tasks := taskpool.FromContext(r.Context())
+//		if err := tasks.OnSuccess(sendReceipt); err != nil {
+//			http.Error(w, "busy", http.StatusServiceUnavailable)
+//			return
+//		}
+//		w.WriteHeader(http.StatusCreated)
+//	}
+//
+// # Pool and scope
+//
+// A [Pool] is the bounded engine: at most Config.Workers tasks run at once, at
+// most Config.QueueLimit wait, and what finds no room is refused with
+// [ErrOverloaded] instead of blocking the caller. An idle pool has no
+// goroutine; a pool that nobody refers to any more leaks nothing.
+//
+// A [Scope] is one request's ledger on a pool. A middleware begins it and puts
+// it into the request's context, where [FromContext] finds it. [Scope.Add]
+// starts a task beside the handler. [Scope.AfterResponse], [Scope.OnSuccess]
+// and [Scope.OnFailure] stage it: accepted now, started once the response has
+// been sent and the outcome of the request is known. [Handle] gives the same
+// lifecycle to work that is not HTTP.
+//
+// # Contexts
+//
+// The context of a task has the values of the context that its scope was taken
+// from, and is not canceled when the request ends. It is canceled by the task's
+// timeout and by a [Pool.Done] that ran out of time; [context.Cause] says which.
+//
+// # Waiting
+//
+// [Pool.Drain] waits until the pool has nothing to do and leaves it open;
+// a later call takes over from an earlier one. [Scope.Drain] waits for one
+// request's tasks. [Pool.Done] ends the pool. In each the error speaks only of
+// the waiting: what the tasks returned is in the [Report]. A task that waits for
+// another scope, with the context it was given, lends its worker meanwhile, so
+// nested waits cannot deadlock even with one worker.
+//
+// # The ledger
+//
+// Every accepted task gets exactly one [Fate], and at every moment
+//
+//	Accepted = Running + Queued + Staged + Delayed + Retrying + the sum of all fates
+//
+// as [Pool.Stats] shows. Panics and runtime.Goexit in a task are that task's
+// fate: they harm no worker, no waiter and no other task. The ledger lives in
+// memory: a crash of the process loses what had not run. Work that must survive
+// a crash needs a durable queue.
+package taskpool

@@ -1,0 +1,220 @@
+package taskpool
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// farewell is how long running tasks may take to return when Done has run out
+// of time and canceled their contexts, and then how long the hooks may take.
+const farewell = time.Second
+
+// Done ends the pool: it waits until every accepted task has its fate. From its
+// call on Add, Submit and Begin are refused with ErrDone; scopes already open go
+// on accepting until Done returns or its ctx ends. A paused pool is resumed.
+// Scopes whose handler has returned are released at once (PoolDone); of the
+// open handlers, those are waited for whose scopes have tasks.
+//
+// If ctx ends first, what waits, staged or queued, becomes FateCanceled. Running
+// tasks have their context canceled: those that then return an error become
+// FateCanceled, and those that do not return within one second FateAbandoned,
+// whatever they still do. The report names them, the error says how many
+// there are and wraps the cause of ctx. Hooks that are still to be called
+// may take one more second.
+//
+// Done may be called again, by anyone: the ctx that ends first cuts, and
+// everyone gets the same report. Inside a task of this pool, with that task's
+// context, it returns ErrSelfWait and does nothing. If there is nothing to wait
+// for it returns nil, even if ctx has ended. The report covers what ended since
+// the last Drain that finished.
+func (p *Pool) Done(ctx context.Context) (Report, error) {
+	if !p.made() {
+		return Report{}, errNoPool
+	}
+	if s := taskOf(ctx); s != nil && s.pool == p {
+		return Report{}, ErrSelfWait
+	}
+	p.mu.Lock()
+	if p.phase.Load() == phaseOpen {
+		p.closeLocked()
+	}
+	over := p.over
+	p.unlock()
+
+	if !over {
+		defer lend(ctx).end()
+		select {
+		case <-p.finished:
+		case <-ctx.Done():
+			p.cut(context.Cause(ctx))
+			<-p.finished
+		}
+	}
+	r := p.doneReport
+	r.Results = append([]Result(nil), r.Results...)
+	return r, p.doneErr
+}
+
+// closeLocked begins the end.
+func (p *Pool) closeLocked() {
+	p.phase.Store(phaseClosing)
+	p.finished = make(chan struct{})
+	p.paused = false
+	p.supersedeLocked()
+	for p.returned.head != nil {
+		p.returned.head.sentLocked(PoolDone)
+	}
+	p.settleLocked()
+}
+
+// overLocked is the end: every accepted task has its fate.
+func (p *Pool) overLocked() {
+	p.phase.Store(phaseClosed)
+	p.over = true
+	p.doneReport = p.takeReportLocked()
+	if p.cutCause != nil {
+		p.doneErr = fmt.Errorf("taskpool: Done ran out of time: %d tasks canceled, %d abandoned: %w",
+			p.doneReport.Canceled, p.doneReport.Abandoned, p.cutCause)
+	}
+	if p.sweep != nil {
+		p.sweep.Stop()
+	}
+	close(p.finished)
+}
+
+// cut ends a Done whose time is up. The first caller does it.
+func (p *Pool) cut(cause error) {
+	p.mu.Lock()
+	if p.phase.Load() != phaseClosing {
+		p.mu.Unlock()
+		return
+	}
+	p.phase.Store(phaseClosed)
+	p.cutCause = cause
+	p.workers += p.busy // the running tasks may be stuck, and what follows must not wait for them
+	p.unstageLocked()
+	if p.config.Hooks.Ended == nil {
+		p.cancelQueuedLocked()
+	} // else workers take what is queued, and call the hook instead of the task
+	p.grantLocked()
+	p.settleLocked()
+	p.unlock()
+	p.cancel(errCut)
+
+	if p.finishedWithin(farewell) {
+		return
+	}
+	p.abandon()
+	if p.finishedWithin(farewell) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over {
+		return
+	}
+	p.cancelQueuedLocked()
+	for w := p.active.head; w != nil; w = w.next {
+		w.abandonLocked()
+	}
+	if !p.over { // a hook Drained hangs
+		p.overLocked()
+	}
+}
+
+func (p *Pool) finishedWithin(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-p.finished:
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
+// unstageLocked queues what is staged, with no regard to outcomes: it will be
+// canceled there.
+func (p *Pool) unstageLocked() {
+	for _, l := range []*scopeList{&p.handling, &p.returned} {
+		for s := l.head; s != nil; s = s.next {
+			for s.held.size > 0 {
+				p.staged--
+				s.live++
+				p.queued++
+				s.queueLocked(released(s.held.pop(&p.spare)))
+			}
+		}
+	}
+}
+
+// cancelQueuedLocked cancels what is queued, without a hook.
+func (p *Pool) cancelQueuedLocked() {
+	var notices []*scope
+	for p.ring.head != nil {
+		s, slot := p.ring.pop(&p.spare)
+		if _, ok := slot.(notice); ok {
+			notices = append(notices, s)
+			continue
+		}
+		p.queued--
+		s.live--
+		f, err := FateCanceled, errCut
+		if j, ok := slot.(*job); ok && j.fate == FateDiscarded {
+			f, err = FateDiscarded, nil
+		}
+		if s.countLocked(f) {
+			s.keepLocked(describe(slot, f, err))
+		}
+		s.liveEndedLocked()
+	}
+	for _, s := range notices {
+		s.queueLocked(notice{})
+	}
+}
+
+// abandon gives up the tasks that run. Where a hook has to hear of it, that is
+// done by a goroutine, since the hook may be what hangs.
+func (p *Pool) abandon() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var untold []*worker
+	for w := p.active.head; w != nil; w = w.next {
+		if w.scope == nil || p.config.Hooks.Ended == nil || w.reporting {
+			w.abandonLocked()
+		} else if _, ok := w.slot.(notice); !ok {
+			w.abandoned = true
+			untold = append(untold, w)
+		}
+	}
+	if len(untold) == 0 {
+		return
+	}
+	go func() {
+		for _, w := range untold {
+			p.callEnded(taskCtx(w.scope, w.slot), describe(w.slot, FateAbandoned, errCut))
+			p.mu.Lock()
+			w.abandonLocked()
+			p.mu.Unlock()
+		}
+	}()
+}
+
+// abandonLocked counts the task that a worker runs without waiting for it.
+func (w *worker) abandonLocked() {
+	if w.scope == nil || w.counted {
+		return
+	}
+	if _, ok := w.slot.(notice); ok {
+		return
+	}
+	w.abandoned, w.counted = true, true
+	f, r := FateAbandoned, Result{}
+	if w.reporting { // it has returned, and only the logger or a hook hangs
+		f, r = w.fate, w.result
+	} else {
+		r = describe(w.slot, f, errCut)
+	}
+	w.countLocked(f, &r)
+}

@@ -1,0 +1,152 @@
+package taskpool
+
+import "context"
+
+// A drainer is a caller of Pool.Drain that waits. There is at most one.
+type drainer struct {
+	done   chan struct{}
+	report Report
+	err    error
+}
+
+// Drain waits until nothing is running or queued and leaves the pool open. What
+// is staged is not waited for: the response that it waits for may be the
+// caller's own.
+//
+// A later call takes over: the earlier caller returns at once with
+// ErrSuperseded and an empty report, so that however many callers drain, one
+// waits. So it is when Done is called. If ctx ends first Drain returns what has
+// ended so far and the cause of ctx. Inside a task of this pool, with that task's
+// context, it returns ErrSelfWait and does nothing. If there is nothing to wait
+// for it returns nil, even if ctx has ended.
+//
+// The report covers what ended since the last Drain that finished.
+func (p *Pool) Drain(ctx context.Context) (Report, error) {
+	if !p.made() {
+		return Report{}, errNoPool
+	}
+	if s := taskOf(ctx); s != nil && s.pool == p {
+		return Report{}, ErrSelfWait
+	}
+	p.mu.Lock()
+	switch {
+	case p.phase.Load() != phaseOpen && !p.over:
+		p.mu.Unlock()
+		return Report{}, ErrSuperseded
+	case p.quietLocked():
+		defer p.mu.Unlock()
+		return p.takeReportLocked(), nil
+	case ctx.Err() != nil:
+		defer p.mu.Unlock()
+		return p.reportLocked(), context.Cause(ctx)
+	}
+	p.supersedeLocked()
+	d := &drainer{done: make(chan struct{})}
+	p.drainer = d
+	p.mu.Unlock()
+
+	defer lend(ctx).end()
+	select {
+	case <-d.done:
+		return d.report, d.err
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.drainer != d { // it ended at the same moment, and the report was taken for us
+		return d.report, d.err
+	}
+	p.drainer = nil
+	return p.reportLocked(), context.Cause(ctx)
+}
+
+// Drain waits until what this scope has started has ended, and what that has
+// added. Before the response is sent, staged tasks are not waited for. Every caller waits
+// for its own, and the report is cumulative.
+//
+// If ctx ends first it returns what has ended so far and the cause of ctx.
+// Inside a task of this scope, with that task's context, it returns ErrSelfWait
+// and does nothing. If there is nothing to wait for it returns nil, even if ctx
+// has ended. The zero Scope answers ErrNoScope.
+func (s Scope) Drain(ctx context.Context) (Report, error) {
+	if s.scope == nil {
+		return Report{}, ErrNoScope
+	}
+	if taskOf(ctx) == s.scope {
+		return Report{}, ErrSelfWait
+	}
+	p := s.scope.pool
+	p.mu.Lock()
+	if s.scope.live == 0 {
+		defer p.mu.Unlock()
+		return s.scope.reportLocked(), nil
+	}
+	if s.scope.settled == nil {
+		s.scope.settled = make(chan struct{})
+	}
+	settled := s.scope.settled
+	p.mu.Unlock()
+
+	defer lend(ctx).end()
+	var err error
+	select {
+	case <-settled:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-settled: // it may have ended at the same moment
+		err = nil
+	default:
+	}
+	return s.scope.reportLocked(), err
+}
+
+// quietLocked reports whether nothing is running and nothing can start by itself.
+func (p *Pool) quietLocked() bool { return p.running+p.queued+p.notices == 0 }
+
+// settleLocked is told whenever something has ended: it ends the waits that
+// nothing is left for.
+func (p *Pool) settleLocked() {
+	if !p.quietLocked() {
+		return
+	}
+	switch {
+	case p.drainer != nil:
+		p.drainer.report = p.takeReportLocked()
+		close(p.drainer.done)
+		p.drainer = nil
+	case p.finished == nil || p.over:
+	case p.phase.Load() == phaseClosed, p.handling.head == nil && p.returned.head == nil:
+		p.overLocked()
+	}
+}
+
+// supersedeLocked sends the waiting drainer away.
+func (p *Pool) supersedeLocked() {
+	if d := p.drainer; d != nil {
+		d.err = ErrSuperseded
+		close(d.done)
+		p.drainer = nil
+	}
+}
+
+// reportLocked is what has ended since the last Drain that finished.
+func (p *Pool) reportLocked() Report {
+	var t tally[int]
+	for f := range t {
+		t[f] = int(p.fates[f] - p.drained[f])
+	}
+	r := Report{Results: p.results.inOrder(), Omitted: p.results.omitted}
+	r.count(t)
+	return r
+}
+
+func (p *Pool) takeReportLocked() Report {
+	r := p.reportLocked()
+	p.drained = p.fates
+	p.results = latest{}
+	return r
+}

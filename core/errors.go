@@ -1,0 +1,74 @@
+package taskpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The errors of adding and of waiting. Compare with errors.Is: they may come
+// wrapped in a text that says more.
+var (
+	// ErrDone refuses work for a pool on which Done was called.
+	ErrDone = errors.New("taskpool: the pool is done and accepts no more tasks")
+
+	// ErrOverloaded refuses work that finds no room: every worker is busy and
+	// Config.QueueLimit tasks wait. A server answers 503 to it.
+	ErrOverloaded = errors.New("taskpool: overloaded: the queue limit is reached")
+
+	// ErrNilTask refuses a call one of whose tasks is nil.
+	ErrNilTask = errors.New("taskpool: nil task")
+
+	// ErrNoScope is what the zero Scope answers: the context came through no
+	// middleware, or through one that was given a nil Source.
+	ErrNoScope = errors.New("taskpool: no scope: pass a context that came through the middleware or Pool.Begin, with a Source that is not nil")
+
+	// ErrScopeClosed refuses work for a scope whose handler has returned and
+	// whose tasks have all ended: nobody waits for what would be added now.
+	ErrScopeClosed = errors.New("taskpool: the scope is closed: its handler has returned and its tasks have ended")
+
+	// ErrSuperseded ends a Pool.Drain when a later Drain or Done takes over.
+	ErrSuperseded = errors.New("taskpool: superseded by a later Drain or Done")
+
+	// ErrSelfWait refuses a wait from inside a task for that task's own scope
+	// or pool, which could never end.
+	ErrSelfWait = errors.New("taskpool: a task cannot wait for its own scope or pool")
+
+	// ErrGoexit is the error of a task that called runtime.Goexit.
+	ErrGoexit = errors.New("taskpool: the task called runtime.Goexit")
+)
+
+var (
+	errNoPool    = errors.New("taskpool: not a pool: make one with New")
+	errNilSource = errors.New("taskpool: nil Source: pass a *Pool")
+	errNilFunc   = errors.New("taskpool: nil function")
+)
+
+// A PanicError is the error of a task that panicked.
+type PanicError struct {
+	Value any    // what was given to panic
+	Stack []byte // the stack of the panicking goroutine, as runtime/debug.Stack formats it
+}
+
+// Error gives the panic's value without the stack.
+func (e *PanicError) Error() string { return fmt.Sprintf("taskpool: the task panicked: %v", e.Value) }
+
+// Unwrap returns Value if it is an error, else nil.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// timeoutError is the cause of a task's context that ran out of the task's own
+// time, as opposed to the pool's.
+type timeoutError struct{ limit time.Duration }
+
+func (e *timeoutError) Error() string {
+	return fmt.Sprintf("taskpool: the task's timeout of %v has passed", e.limit)
+}
+func (e *timeoutError) Timeout() bool        { return true }
+func (e *timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// errCut is the cause of the tasks' contexts when Done ran out of time.
+var errCut = fmt.Errorf("taskpool: Done ran out of time: %w", ErrDone)

@@ -1,0 +1,3 @@
+module github.com/elite-libs/taskpool/core
+
+go 1.25.0

@@ -1,0 +1,32 @@
+package taskpool
+
+import "context"
+
+// Handle gives the lifecycle of a request to what is not HTTP: an invocation of
+// a function, a message from a queue, a cron job. It begins a scope on src, runs
+// fn with a context that carries it, takes fn's error or panic for the outcome,
+// releases the staged tasks, and returns fn's error. A panic goes on untouched.
+//
+// It does not wait for the tasks: drain the scope or the source for that. If ctx
+// already carries a scope of src whose handler has not returned, that one is
+// joined, and it is the outer handler's return that releases.
+func Handle(ctx context.Context, src Source, fn func(context.Context) error) (err error) {
+	switch {
+	case src == nil:
+		return errNilSource
+	case fn == nil:
+		return errNilFunc
+	}
+	ctx, s := src.Begin(ctx)
+	panicked := true
+	defer func() {
+		s.Returned(Outcome{Err: err, Panicked: panicked})
+		s.Sent(NoServer)
+	}()
+	err = fn(ctx)
+	panicked = false
+	if !s.joined {
+		s.Fail(err)
+	}
+	return err
+}

@@ -1,0 +1,119 @@
+package taskpool
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// A hookedRun is one run of a task with Hooks.Run around it.
+type hookedRun struct {
+	task     Task
+	once     sync.Once
+	called   bool
+	returned bool
+	panicked *PanicError
+	err      error
+}
+
+// runHook runs a job through Hooks.Run.
+func (p *Pool) runHook(ctx context.Context, j *job) error {
+	r := &hookedRun{task: j.Run}
+	hookPanicked, err := p.callRun(ctx, j, r)
+	r.once.Do(func() {}) // from here on next runs nothing
+	switch {
+	case r.panicked != nil:
+		panic(r.panicked) // it stays the task's fate, even if the hook recovered it
+	case r.called && !r.returned:
+		return ErrGoexit // on a goroutine of the hook's
+	case hookPanicked && !r.called:
+		return j.Run(ctx)
+	case hookPanicked:
+		return r.err
+	}
+	return err
+}
+
+func (p *Pool) callRun(ctx context.Context, j *job, r *hookedRun) (hookPanicked bool, err error) {
+	defer func() {
+		v := recover()
+		hookPanicked = v != nil
+		if hookPanicked && r.panicked == nil {
+			p.logHookPanic(ctx, "Run", v)
+		}
+	}()
+	return false, p.config.Hooks.Run(ctx, nameOf(j), r.next)
+}
+
+// next runs the task, the first time that it is called.
+func (r *hookedRun) next(ctx context.Context) error {
+	r.once.Do(func() {
+		r.called = true
+		defer func() {
+			if v := recover(); v != nil {
+				r.panicked = &PanicError{Value: v, Stack: debug.Stack()}
+				panic(v)
+			}
+		}()
+		r.err = r.task(ctx)
+		r.returned = true
+	})
+	return r.err
+}
+
+// callEnded calls Hooks.Ended, if there is one.
+func (p *Pool) callEnded(ctx context.Context, r Result) {
+	if p.config.Hooks.Ended == nil {
+		return
+	}
+	defer p.recoverHook(ctx, "Ended")
+	p.config.Hooks.Ended(ctx, r)
+}
+
+func (p *Pool) callDrained(s *scope) {
+	p.mu.Lock()
+	r := s.reportLocked()
+	p.mu.Unlock()
+	defer p.recoverHook(&s.ctx, "Drained")
+	p.config.Hooks.Drained(&s.ctx, r)
+}
+
+// recoverHook is deferred around a hook.
+func (p *Pool) recoverHook(ctx context.Context, hook string) {
+	if v := recover(); v != nil {
+		p.logHookPanic(ctx, hook, v)
+	}
+}
+
+func (p *Pool) logHookPanic(ctx context.Context, hook string, v any) {
+	p.log(ctx, slog.LevelError, "hook panicked",
+		slog.String("hook", hook), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+}
+
+func (p *Pool) logFailure(ctx context.Context, r Result) {
+	attrs := []slog.Attr{slog.String("task", r.Name), slog.Any("error", r.Err)}
+	if e, ok := r.Err.(*PanicError); ok {
+		attrs = append(attrs, slog.String("stack", string(e.Stack)))
+	}
+	p.log(ctx, slog.LevelError, "task "+r.Fate.String(), attrs...)
+}
+
+func (p *Pool) logOverrun(j *job, timeout time.Duration) {
+	p.log(j.ctx, slog.LevelWarn, "task overran its timeout",
+		slog.String("task", nameOf(j)), slog.Duration("timeout", timeout), slog.Duration("ran", time.Duration(ticks()-j.started)))
+}
+
+// log writes to the pool's logger. A handler that panics harms nobody.
+func (p *Pool) log(ctx context.Context, level slog.Level, msg string, attrs ...slog.Attr) {
+	defer func() { _ = recover() }()
+	l := p.config.Logger
+	if l == nil {
+		l = slog.Default()
+	}
+	if p.config.Name != "" {
+		attrs = append(attrs, slog.String("pool", p.config.Name))
+	}
+	l.LogAttrs(ctx, level, msg, attrs...)
+}

@@ -1,0 +1,171 @@
+package taskpool
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"runtime"
+	"time"
+)
+
+// A Task is one unit of work. Its context has the values of the request's and
+// lives as long as the task may: see [Scope]. A task that returns an error has
+// failed; so has one that panics, which harms nobody else.
+type Task func(ctx context.Context) error
+
+// A Job is a task with its options. The zero value of each field is its default.
+type Job struct {
+	Run     Task          // the work; nil is refused with ErrNilTask
+	Name    string        // in reports, hooks and logs; empty: the name of the function in Run
+	Start   Start         // when it may start; anything but StartNow needs a scope
+	Timeout time.Duration // of one run; 0 means Config.Timeout, negative means none
+}
+
+// Start says when a job may start.
+type Start uint8
+
+// The times at which a job may start. All but StartNow stage it: it takes its
+// place in the queue limit at once and is held until the response is sent.
+const (
+	StartNow           Start = iota // as soon as a worker is free, beside the handler
+	StartAfterResponse              // once the response is sent, whatever the outcome
+	StartOnSuccess                  // once the response is sent, if the request succeeded; else it is discarded
+	StartOnFailure                  // once the response is sent, if the request failed; else it is discarded
+)
+
+var startNames = [...]string{"now", "after response", "on success", "on failure"}
+
+// String names the start in words, such as "on success".
+func (s Start) String() string { return enumName("Start", startNames[:], int(s)) }
+
+// MarshalText gives the same text as String; an unknown value is an error.
+func (s Start) MarshalText() ([]byte, error) { return enumText("Start", startNames[:], int(s)) }
+
+func enumName(kind string, names []string, i int) string {
+	if i < 0 || i >= len(names) || names[i] == "" {
+		return fmt.Sprintf("%s(%d)", kind, i)
+	}
+	return names[i]
+}
+
+func enumText(kind string, names []string, i int) ([]byte, error) {
+	if i < 0 || i >= len(names) || names[i] == "" {
+		return nil, fmt.Errorf("taskpool: unknown %s %d", kind, i)
+	}
+	return []byte(names[i]), nil
+}
+
+// A slot is one accepted task in a queue: two words, so that a plain func needs
+// no allocation. It holds a Task, a Task of one of the staged types below (the
+// type is where the condition is kept), a *job, or a notice.
+type slot any
+
+type (
+	afterResponse Task
+	onSuccess     Task
+	onFailure     Task
+)
+
+// A notice is no task: it has a worker call Hooks.Drained for the scope whose
+// queue it stands in.
+type notice struct{}
+
+// job is a Job once it is accepted, or a plain task that needs more than its
+// func: a context of its own, a timeout, hooks.
+type job struct {
+	Job
+	ctx      *taskContext
+	own      taskContext // what ctx points at if it is not the scope's
+	accepted int64       // ticks
+	started  int64       // ticks; 0 if it never ran
+	attempts int
+	fate     Fate // decided without a run: discarded or canceled; 0 else
+}
+
+// plainSlot is the slot of a task that needs nothing but its func.
+func plainSlot(t Task, start Start) slot {
+	switch start {
+	case StartAfterResponse:
+		return afterResponse(t)
+	case StartOnSuccess:
+		return onSuccess(t)
+	case StartOnFailure:
+		return onFailure(t)
+	}
+	return t
+}
+
+// jobOf gives back what was added, for those who look into a queue.
+func jobOf(s slot) (j Job, ok bool) {
+	switch s := s.(type) {
+	case Task:
+		j = Job{Run: s}
+	case afterResponse:
+		j = Job{Run: Task(s), Start: StartAfterResponse}
+	case onSuccess:
+		j = Job{Run: Task(s), Start: StartOnSuccess}
+	case onFailure:
+		j = Job{Run: Task(s), Start: StartOnFailure}
+	case *job:
+		j = s.Job
+	default:
+		return Job{}, false
+	}
+	return j, true
+}
+
+// released is the slot as it is queued: a staged plain task becomes a Task.
+func released(s slot) slot {
+	switch s := s.(type) {
+	case afterResponse:
+		return Task(s)
+	case onSuccess:
+		return Task(s)
+	case onFailure:
+		return Task(s)
+	}
+	return s
+}
+
+func startOf(s slot) Start {
+	switch s := s.(type) {
+	case afterResponse:
+		return StartAfterResponse
+	case onSuccess:
+		return StartOnSuccess
+	case onFailure:
+		return StartOnFailure
+	case *job:
+		return s.Start
+	}
+	return StartNow
+}
+
+// nameOf is the name that a slot is reported by.
+func nameOf(s slot) string {
+	j, _ := jobOf(s)
+	if j.Name != "" || j.Run == nil {
+		return j.Name
+	}
+	if f := runtime.FuncForPC(reflect.ValueOf(j.Run).Pointer()); f != nil {
+		return f.Name()
+	}
+	return ""
+}
+
+// check refuses what could never run.
+func (j *Job) check() error {
+	if j.Run == nil {
+		return ErrNilTask
+	}
+	if int(j.Start) >= len(startNames) {
+		return fmt.Errorf("taskpool: unknown Start %d", j.Start)
+	}
+	return nil
+}
+
+// ticks is the clock of everything here that measures: nanoseconds since the
+// package was loaded, read at half the cost of time.Now.
+func ticks() int64 { return int64(time.Since(epoch)) }
+
+var epoch = time.Now()

@@ -1,0 +1,185 @@
+package taskpool
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Pool is the bounded engine that runs tasks. It is made with New, shared by
+// as many goroutines as like, and must not be copied. It has no goroutine while
+// it has nothing to do, so a pool that is dropped is simply collected.
+type Pool struct {
+	config  Config
+	plain   bool // a Task may run as it is: no timeout, no hook that has to see it
+	watched bool // somebody wants the result of every task
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+
+	phase atomic.Uint32 // written under mu; read without it by Begin
+
+	mu       sync.Mutex // protects what follows, and the ledgers of the pool's scopes
+	root     scope      // the tasks that were added to the pool itself; has no request
+	ring     ring
+	spare    spare
+	workers  int  // the limit
+	busy     int  // workers that have a task or a notice and have not lent their slot
+	paused   bool // nothing starts
+	seeking  bool // one worker is about to look for work: no second one need be started
+	active   workerList
+	idle     *worker // for reuse
+	reclaims []*reclaim
+
+	running, queued, staged int
+	notices                 int // waiting or running
+	accepted, refused       uint64
+	fates                   tally[uint64]
+
+	handling scopeList // have tasks, handler not returned
+	returned scopeList // have tasks, handler returned, response not yet known to be sent; oldest first
+	sweep    *time.Timer
+	sweeping bool // the timer is armed
+
+	drainer *drainer
+	drained tally[uint64] // fates that a finished Drain has reported
+	results latest
+
+	over       bool          // Done has ended
+	finished   chan struct{} // made by the first Done, closed by the last task
+	doneReport Report
+	doneErr    error
+	cutCause   error // why Done was cut short; nil if it was not
+}
+
+// The phases of a pool; they only go forward.
+const (
+	phaseNone    = iota // not made with New
+	phaseOpen           // accepts tasks
+	phaseClosing        // Done was called: only scopes that are open accept
+	phaseClosed         // Done has ended, or was cut: nothing accepts
+)
+
+// New makes a pool. It starts nothing: workers are started when there is work
+// and end when there is none.
+func New(c Config) *Pool {
+	p := &Pool{config: c.withDefaults()}
+	p.plain = c.Timeout <= 0 && c.Hooks.Run == nil && c.Hooks.Ended == nil
+	p.watched = c.Hooks.Ended != nil || c.Results == KeepAll
+	p.workers = p.config.Workers
+	p.ctx, p.cancel = context.WithCancelCause(context.Background())
+	p.root.init(p, nil)
+	p.phase.Store(phaseOpen)
+	return p
+}
+
+// Default returns a pool with the zero Config that the whole process shares. It
+// is made on first use.
+func Default() *Pool { return defaultPool() }
+
+var defaultPool = sync.OnceValue(func() *Pool { return New(Config{}) })
+
+// Add accepts tasks to be run as soon as workers are free, in the order given.
+// It accepts all of them or none and never blocks. Their context is the pool's
+// own, with no values and no scope. An error (ErrNilTask, ErrOverloaded,
+// ErrDone) means that none of them will ever run.
+//
+// The return of the Add call synchronizes with nothing; a task's start comes
+// after the call of Add, and its end before the return of a Drain that counts it.
+func (p *Pool) Add(tasks ...Task) error {
+	if !p.made() {
+		return errNoPool
+	}
+	return p.root.add(nil, StartNow, tasks)
+}
+
+// Submit is the long form of Add. A job whose Start is not StartNow is refused
+// with an error that wraps ErrNoScope: the pool has no response to wait for.
+func (p *Pool) Submit(jobs ...Job) error {
+	if !p.made() {
+		return errNoPool
+	}
+	for i := range jobs {
+		if s := jobs[i].Start; s != StartNow && int(s) < len(startNames) {
+			return fmt.Errorf("taskpool: a job that starts %v cannot be submitted to a Pool: %w", s, ErrNoScope)
+		}
+	}
+	return p.root.submit(nil, jobs)
+}
+
+// Resize changes how many tasks run at once; below 1 is 1. Tasks that run go
+// on: a smaller pool is reached as they end.
+func (p *Pool) Resize(workers int) {
+	if !p.made() {
+		return
+	}
+	p.mu.Lock()
+	if p.phase.Load() != phaseClosed {
+		p.workers = max(workers, 1)
+		p.grantLocked()
+	}
+	p.unlock()
+}
+
+// Pause lets no further task start until Resume or Done. Running tasks go on,
+// and tasks are accepted within the queue limit.
+func (p *Pool) Pause() {
+	if !p.made() {
+		return
+	}
+	p.mu.Lock()
+	p.paused = p.phase.Load() == phaseOpen
+	p.mu.Unlock()
+}
+
+// Resume ends a Pause.
+func (p *Pool) Resume() {
+	if !p.made() {
+		return
+	}
+	p.mu.Lock()
+	p.paused = false
+	p.unlock()
+}
+
+func (p *Pool) made() bool { return p != nil && p.phase.Load() != phaseNone }
+
+// unlock ends a critical section after which there may be work: it starts a
+// worker if one is wanted. At most one is being started at a time; that one
+// starts the next if work remains.
+func (p *Pool) unlock() {
+	if p.seeking || p.ring.head == nil || !p.mayStartLocked() {
+		p.mu.Unlock()
+		return
+	}
+	p.seeking = true
+	w := p.idle
+	if w == nil {
+		w = &worker{pool: p}
+	} else {
+		p.idle, w.next = w.next, nil
+	}
+	p.mu.Unlock()
+	go w.run()
+}
+
+// mayStartLocked reports whether a worker may take something from the ring.
+func (p *Pool) mayStartLocked() bool { return p.busy < p.workers && !p.paused }
+
+// refusalLocked is why the scope s cannot accept n tasks now, or nil.
+func (p *Pool) refusalLocked(s *scope, n int) error {
+	phase := p.phase.Load()
+	switch {
+	case phase == phaseClosed, s.refused, phase == phaseClosing && s.isRoot():
+		return ErrDone
+	case s.closedLocked():
+		return ErrScopeClosed
+	case p.config.QueueLimit > 0 && n > p.config.QueueLimit+p.idleLocked()-p.queued-p.staged:
+		return ErrOverloaded
+	}
+	return nil
+}
+
+// idleLocked is how many workers have nothing to do.
+func (p *Pool) idleLocked() int { return max(p.workers-p.busy, 0) }

@@ -1,0 +1,180 @@
+package taskpool
+
+import "iter"
+
+const (
+	inlineSlots = 4  // what a scope holds without a further allocation
+	chunkSlots  = 62 // makes a chunk fill the allocator's class of 1024 bytes
+	spareChunks = 64 // what a pool keeps for reuse
+)
+
+// A fifo is a first-in-first-out queue of slots: a few inline, then chunks.
+// Slots are zeroed when they are popped, so that a queue keeps nothing alive.
+type fifo struct {
+	inline     [inlineSlots]slot
+	read, held uint8    // of inline: where the oldest is, and how many
+	size       int      // all slots
+	since      [2]int64 // ticks at which inline's first place was last filled, and the time before; 0 if that did not wait
+	head, tail *chunk
+}
+
+type chunk struct {
+	next        *chunk
+	since       int64 // ticks at which its first slot was filled
+	read, write uint16
+	slots       [chunkSlots]slot
+}
+
+// A spare is the free list of a pool's chunks.
+type spare struct {
+	list  *chunk
+	count int
+}
+
+func (s *spare) get() *chunk {
+	c := s.list
+	if c == nil {
+		c = new(chunk)
+	} else {
+		s.list = c.next
+		s.count--
+		c.next, c.read, c.write = nil, 0, 0
+	}
+	c.since = ticks()
+	return c
+}
+
+func (s *spare) put(c *chunk) {
+	if s.count == spareChunks {
+		return
+	}
+	c.next = s.list
+	s.list = c
+	s.count++
+}
+
+// push appends a slot. If it will have to wait, the clock is read, but only once
+// for a round of the inline slots, and once for a chunk.
+func (q *fifo) push(s slot, free *spare, waits bool) {
+	q.size++
+	if q.tail == nil {
+		if q.held < inlineSlots {
+			i := (q.read + q.held) % inlineSlots
+			if i == 0 {
+				q.since[1], q.since[0] = q.since[0], 0
+				if waits {
+					q.since[0] = ticks()
+				}
+			}
+			q.inline[i] = s
+			q.held++
+			return
+		}
+		q.tail = free.get()
+		q.head = q.tail
+	} else if q.tail.write == chunkSlots {
+		c := free.get()
+		q.tail.next = c
+		q.tail = c
+	}
+	q.tail.slots[q.tail.write] = s
+	q.tail.write++
+}
+
+// pop takes the oldest slot of a queue that is not empty. What is inline is
+// older than what is in chunks: push goes inline only when there are none.
+func (q *fifo) pop(free *spare) slot {
+	q.size--
+	if q.held > 0 {
+		s := q.inline[q.read]
+		q.inline[q.read] = nil
+		q.held--
+		if q.read++; q.read == inlineSlots || q.held == 0 {
+			q.read = 0
+		}
+		return s
+	}
+	c := q.head
+	s := c.slots[c.read]
+	c.slots[c.read] = nil
+	c.read++
+	if c.read == c.write {
+		q.head = c.next
+		if q.head == nil {
+			q.tail = nil
+		}
+		free.put(c)
+	}
+	return s
+}
+
+// oldest is the tick at which the head of the queue began to wait, about; 0 if
+// that is not known because it hardly waits.
+func (q *fifo) oldest() int64 {
+	switch {
+	case q.held == 0 && q.head != nil:
+		return q.head.since
+	case q.read+q.held > inlineSlots:
+		return q.since[1] // the first place was filled again since
+	}
+	return q.since[0]
+}
+
+func (q *fifo) all() iter.Seq[slot] {
+	return func(yield func(slot) bool) {
+		for i := range q.held {
+			if !yield(q.inline[(q.read+i)%inlineSlots]) {
+				return
+			}
+		}
+		for c := q.head; c != nil; c = c.next {
+			for _, s := range c.slots[c.read:c.write] {
+				if !yield(s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// A line is a queue that takes turns in the ring: a scope's.
+type line struct {
+	scope  *scope
+	tasks  fifo
+	next   *line
+	queued bool // in the ring
+}
+
+// A ring is the lines that have something to run. Each gets one task per turn,
+// so that a small scope does not wait behind a large one.
+type ring struct{ head, tail *line }
+
+func (r *ring) push(l *line) {
+	l.queued = true
+	l.next = nil
+	if r.tail == nil {
+		r.head = l
+	} else {
+		r.tail.next = l
+	}
+	r.tail = l
+}
+
+// pop takes one slot from the line whose turn it is.
+func (r *ring) pop(free *spare) (*scope, slot) {
+	l := r.head
+	s := l.tasks.pop(free)
+	if l.tasks.size > 0 && r.head == r.tail {
+		return l.scope, s // alone: it is its turn again
+	}
+	r.head = l.next
+	if r.head == nil {
+		r.tail = nil
+	}
+	l.next = nil
+	l.queued = false
+	if l.tasks.size > 0 {
+		r.push(l)
+	}
+	return l.scope, s
+}

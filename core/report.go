@@ -1,0 +1,128 @@
+package taskpool
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Fate is what became of an accepted task. Every accepted task gets exactly one.
+type Fate uint8
+
+// The fates.
+const (
+	FateSucceeded Fate = iota + 1 // it returned nil
+	FateFailed                    // it returned an error, or called runtime.Goexit
+	FatePanicked                  // it panicked
+	FateDiscarded                 // staged for an outcome that did not come
+	FateCanceled                  // Done ran out of time before it started, or it gave up with an error when its context was canceled then
+	FateAbandoned                 // Done ran out of time and the task did not return within a second
+)
+
+var fateNames = [...]string{"", "succeeded", "failed", "panicked", "discarded", "canceled", "abandoned"}
+
+// String names the fate, such as "succeeded".
+func (f Fate) String() string { return enumName("Fate", fateNames[:], int(f)) }
+
+// MarshalText gives the same text as String; an unknown value is an error.
+func (f Fate) MarshalText() ([]byte, error) { return enumText("Fate", fateNames[:], int(f)) }
+
+// tally counts fates; the index is the Fate.
+type tally[N int | uint64] [len(fateNames)]N
+
+// A Result is what became of one task.
+type Result struct {
+	Name     string // the job's name, or the name of its function
+	Fate     Fate
+	Err      error         // nil if it succeeded or was discarded
+	Attempts int           // how many times it ran
+	Waited   time.Duration // from acceptance to the start of its last run; measured for Submit and when Hooks.Ended is set, else 0
+	Ran      time.Duration // how long its last run took; measured as Waited is
+}
+
+// Results says which results a Report keeps. Its counts are exact whatever is
+// kept.
+type Results uint8
+
+// What a Report keeps, up to Config.ResultLimit.
+const (
+	KeepErrors Results = iota // all but FateSucceeded and FateDiscarded
+	KeepNone                  // none
+	KeepAll                   // all
+)
+
+var resultsNames = [...]string{"errors", "none", "all"}
+
+// String names the choice, such as "errors".
+func (r Results) String() string { return enumName("Results", resultsNames[:], int(r)) }
+
+// MarshalText gives the same text as String; an unknown value is an error.
+func (r Results) MarshalText() ([]byte, error) { return enumText("Results", resultsNames[:], int(r)) }
+
+// keeps reports whether a result of that fate is kept. An unknown value of
+// Results is taken for the zero one.
+func (r Results) keeps(f Fate) bool {
+	switch r {
+	case KeepNone:
+		return false
+	case KeepAll:
+		return true
+	}
+	return f != FateSucceeded && f != FateDiscarded
+}
+
+// A Report says what became of the tasks that were waited for.
+type Report struct {
+	Succeeded, Failed, Panicked, Discarded, Canceled, Abandoned int
+
+	// Results are in the order in which the tasks ended: a scope keeps its
+	// first Config.ResultLimit, a pool its latest.
+	Results []Result
+	Omitted int     // results that were to be kept and did not fit
+	Outcome Outcome // of a scope, once the response is sent
+}
+
+// Err joins the errors of the results; it is nil if no task failed, panicked,
+// was canceled or abandoned. If results are missing (Omitted, KeepNone) it says
+// how many tasks it speaks for without naming them.
+func (r Report) Err() error {
+	var errs []error
+	for _, res := range r.Results {
+		if res.Err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", res.Name, res.Err))
+		}
+	}
+	if bad := r.Failed + r.Panicked + r.Canceled + r.Abandoned; bad > len(errs) {
+		errs = append(errs, fmt.Errorf("taskpool: %d tasks did not succeed whose results were not kept", bad-len(errs)))
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Report) count(t tally[int]) {
+	r.Succeeded, r.Failed, r.Panicked = t[FateSucceeded], t[FateFailed], t[FatePanicked]
+	r.Discarded, r.Canceled, r.Abandoned = t[FateDiscarded], t[FateCanceled], t[FateAbandoned]
+}
+
+// A latest keeps the last of the results put into it.
+type latest struct {
+	results []Result
+	first   int // where the oldest is
+	omitted int
+}
+
+func (l *latest) put(r Result, limit int) {
+	if len(l.results) < limit {
+		l.results = append(l.results, r)
+		return
+	}
+	l.omitted++
+	if limit > 0 {
+		l.results[l.first] = r
+		l.first = (l.first + 1) % limit
+	}
+}
+
+func (l *latest) inOrder() []Result {
+	return slices.Concat(l.results[l.first:], l.results[:l.first])
+}

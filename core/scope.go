@@ -1,0 +1,432 @@
+package taskpool
+
+import (
+	"context"
+	"errors"
+)
+
+// A Scope is one request's ledger on a pool: what the request added, what is
+// staged, what became of it. It is a small value to be copied freely and used
+// by many goroutines at once. Its tasks get the values of the context that it was
+// taken from, so what an inner middleware put there (a span, a user, a logger)
+// is seen. The zero Scope refuses tasks with ErrNoScope.
+//
+// The order within a scope is first in, first out. Staged tasks queue when the
+// response is sent.
+type Scope struct {
+	scope  *scope
+	ctx    context.Context // where it was taken from; nil if that is what Begin returned
+	joined bool            // an outer middleware began it, and tells its stages
+}
+
+// A Source begins scopes: it is what an adapter takes. A *Pool is one: all
+// requests share it.
+type Source interface {
+	// Begin begins a scope and returns a context in which FromContext finds it.
+	Begin(ctx context.Context) (context.Context, Scope)
+	// Done finalizes what the scopes run on.
+	Done(ctx context.Context) (Report, error)
+}
+
+type stage uint8
+
+// The stages of a request; they only go forward.
+const (
+	stageStarted stage = iota
+	stageReturned
+	stageSent
+)
+
+type scope struct {
+	pool    *Pool
+	ctx     taskContext // its values are the request's context
+	refused bool        // begun after Done
+
+	// What follows is protected by pool.mu.
+	line       line
+	held       fifo // staged
+	stage      stage
+	live       int // started and not ended: queued or running
+	running    int
+	lent       int // of the running ones, how many have lent their slot
+	accepted   int
+	fates      tally[int]
+	results    []Result
+	omitted    int
+	outcome    Outcome
+	settled    chan struct{} // closed when live becomes 0; nil if nobody waits
+	prev, next *scope        // in pool.handling, then pool.returned
+	due        int64         // ticks at which the sweep releases it
+}
+
+func (s *scope) init(p *Pool, ctx context.Context) {
+	s.pool = p
+	s.ctx = taskContext{scope: s, values: ctx}
+	s.line.scope = s
+}
+
+func (s *scope) isRoot() bool { return s == &s.pool.root }
+
+// closedLocked: its handler has returned and nothing is left to end. Nothing can
+// be added then, so it stays closed.
+func (s *scope) closedLocked() bool {
+	return s.stage >= stageReturned && s.live == 0 && s.held.size == 0
+}
+
+// Begin begins a scope on the pool, for one request, and returns a context that
+// carries it. If ctx already carries a scope of this pool whose handler has not
+// returned, as when a middleware is installed twice, that one is joined. On a
+// pool that is done the scope refuses every task with ErrDone.
+//
+// Adapters call Begin, then Returned and Sent on the Scope. Everybody else
+// finds Handle simpler.
+func (p *Pool) Begin(ctx context.Context) (context.Context, Scope) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if !p.made() {
+		return ctx, Scope{}
+	}
+	if outer := scopeOf(ctx); outer != nil && outer.pool == p && taskOf(ctx) != outer && outer.open() {
+		return ctx, Scope{scope: outer, ctx: ctx, joined: true}
+	}
+	s := new(scope)
+	s.init(p, ctx)
+	s.refused = p.phase.Load() != phaseOpen
+	return (*requestContext)(s), Scope{scope: s}
+}
+
+// open reports whether the handler has not returned.
+func (s *scope) open() bool {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	return s.stage == stageStarted
+}
+
+// FromContext returns the scope that ctx carries, or the zero Scope.
+func FromContext(ctx context.Context) Scope {
+	if ctx == nil {
+		return Scope{}
+	}
+	if c, ok := ctx.(*requestContext); ok {
+		return Scope{scope: (*scope)(c)}
+	}
+	s := scopeOf(ctx)
+	if s == nil {
+		return Scope{}
+	}
+	if c, ok := ctx.(*taskContext); ok && c == &s.ctx {
+		ctx = nil
+	}
+	return Scope{scope: s, ctx: ctx}
+}
+
+// Add accepts tasks to be started as soon as workers are free, beside the
+// handler. It accepts all of them or none and never blocks. An error
+// (ErrNilTask, ErrNoScope, ErrScopeClosed, ErrOverloaded, ErrDone) means that
+// none of them will ever run.
+//
+// A task may add to its own scope at any time, after the response too.
+func (s Scope) Add(tasks ...Task) error { return s.add(StartNow, tasks) }
+
+// AfterResponse accepts tasks to be started once the response is sent, whatever
+// the outcome of the request. They take their place in the queue limit now, so
+// that an overloaded pool refuses while the handler can still answer 503. It
+// blocks as little as Add, and has Add's errors.
+func (s Scope) AfterResponse(tasks ...Task) error { return s.add(StartAfterResponse, tasks) }
+
+// OnSuccess is AfterResponse for tasks that are discarded unless the request
+// succeeded; see Outcome.Success.
+func (s Scope) OnSuccess(tasks ...Task) error { return s.add(StartOnSuccess, tasks) }
+
+// OnFailure is AfterResponse for tasks that are discarded unless the request
+// failed; see Outcome.Success.
+func (s Scope) OnFailure(tasks ...Task) error { return s.add(StartOnFailure, tasks) }
+
+func (s Scope) add(start Start, tasks []Task) error {
+	if s.scope == nil {
+		return ErrNoScope
+	}
+	return s.scope.add(s.ctx, start, tasks)
+}
+
+// Submit is the long form of Add and of the staging methods: each job says when
+// it starts. It blocks as little, and has Add's errors and those of a bad Job.
+func (s Scope) Submit(jobs ...Job) error {
+	if s.scope == nil {
+		return ErrNoScope
+	}
+	return s.scope.submit(s.ctx, jobs)
+}
+
+// Fail makes the request a failed one, whatever its status: the handler's veto.
+// The first error given counts; nil, and a call after the handler has returned,
+// are ignored.
+func (s Scope) Fail(err error) {
+	if s.scope == nil || err == nil {
+		return
+	}
+	p := s.scope.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s.scope.stage == stageStarted && s.scope.outcome.Vetoed == nil {
+		s.scope.outcome.Vetoed = err
+	}
+}
+
+// Outcome returns what became of the request; it is known once the response has
+// been sent.
+func (s Scope) Outcome() (o Outcome, known bool) {
+	if s.scope == nil {
+		return Outcome{}, false
+	}
+	p := s.scope.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s.scope.stage < stageSent {
+		return Outcome{}, false
+	}
+	return s.scope.outcome, true
+}
+
+// Pending returns the jobs that wait now, queued or staged, each in its order.
+// It is for tests and status pages: it locks the pool while it copies.
+func (s Scope) Pending() []Job {
+	if s.scope == nil {
+		return nil
+	}
+	p := s.scope.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var jobs []Job
+	for _, q := range []*fifo{&s.scope.line.tasks, &s.scope.held} {
+		for slot := range q.all() {
+			if j, ok := jobOf(slot); ok {
+				j.Name = nameOf(slot)
+				jobs = append(jobs, j)
+			}
+		}
+	}
+	return jobs
+}
+
+// Pool returns the pool that the scope is on; nil for the zero Scope.
+func (s Scope) Pool() *Pool {
+	if s.scope == nil {
+		return nil
+	}
+	return s.scope.pool
+}
+
+// add accepts plain tasks. What needs nothing but its func becomes a slot
+// without an allocation. Here and below, inner is the context whose values the
+// tasks get, nil for the scope's own.
+func (s *scope) add(inner context.Context, start Start, tasks []Task) error {
+	var few [inlineSlots]slot
+	slots := few[:0]
+	plain := s.pool.plain && inner == nil
+	for _, t := range tasks {
+		switch {
+		case t == nil:
+			return ErrNilTask
+		case plain:
+			slots = append(slots, plainSlot(t, start))
+		default:
+			slots = append(slots, s.newJob(inner, Job{Run: t, Start: start}))
+		}
+	}
+	return s.accept(slots)
+}
+
+func (s *scope) submit(inner context.Context, jobs []Job) error {
+	var few [inlineSlots]slot
+	slots := few[:0]
+	for i := range jobs {
+		if err := jobs[i].check(); err != nil {
+			return err
+		}
+		slots = append(slots, s.newJob(inner, jobs[i]))
+	}
+	return s.accept(slots)
+}
+
+func (s *scope) newJob(inner context.Context, j Job) *job {
+	n := &job{Job: j, ctx: &s.ctx, accepted: ticks()}
+	if inner != nil {
+		n.own = taskContext{scope: s, values: inner}
+		n.ctx = &n.own
+	}
+	return n
+}
+
+// accept takes all of the slots or none.
+func (s *scope) accept(slots []slot) error {
+	p := s.pool
+	n := len(slots)
+	p.mu.Lock()
+	if err := p.refusalLocked(s, n); err != nil {
+		p.refused += uint64(n)
+		p.mu.Unlock()
+		return err
+	}
+	if s.accepted == 0 && n > 0 && s.stage == stageStarted && !s.isRoot() {
+		p.handling.push(s)
+	}
+	s.accepted += n
+	p.accepted += uint64(n)
+	for _, slot := range slots {
+		if s.stage < stageSent && startOf(slot) != StartNow {
+			s.held.push(slot, &p.spare, false)
+			p.staged++
+		} else {
+			s.startLocked(slot)
+		}
+	}
+	p.unlock()
+	return nil
+}
+
+// startLocked queues a slot, or discards it if the outcome says so.
+func (s *scope) startLocked(slot slot) {
+	p := s.pool
+	if start := startOf(slot); start != StartNow && !s.outcome.starts(start) {
+		if p.config.Hooks.Ended == nil {
+			if s.countLocked(FateDiscarded) {
+				s.keepLocked(describe(slot, FateDiscarded, nil))
+			}
+			return
+		}
+		// The hook has to be called, and not here: a worker will.
+		slot.(*job).fate = FateDiscarded
+	}
+	s.live++
+	p.queued++
+	s.queueLocked(released(slot))
+}
+
+func (s *scope) queueLocked(slot slot) {
+	p := s.pool
+	s.line.tasks.push(slot, &p.spare, p.queued > p.idleLocked())
+	if !s.line.queued {
+		p.ring.push(&s.line)
+	}
+}
+
+// countLocked counts one fate, in the scope and the pool, and reports whether
+// its result is to be kept.
+func (s *scope) countLocked(f Fate) (keep bool) {
+	s.fates[f]++
+	s.pool.fates[f]++
+	return s.pool.config.Results.keeps(f)
+}
+
+func (s *scope) keepLocked(r Result) {
+	limit := s.pool.config.ResultLimit
+	s.pool.results.put(r, limit)
+	switch {
+	case s.isRoot():
+	case len(s.results) < limit:
+		s.results = append(s.results, r)
+	default:
+		s.omitted++
+	}
+}
+
+// liveEndedLocked is told whenever a started task has ended or the response has
+// been sent: it does what waits for the last one.
+func (s *scope) liveEndedLocked() {
+	if s.live > 0 {
+		return
+	}
+	if s.settled != nil {
+		close(s.settled)
+		s.settled = nil
+	}
+	p := s.pool
+	if s.stage == stageSent && s.closedLocked() && p.config.Hooks.Drained != nil {
+		p.notices++
+		s.queueLocked(notice{})
+	}
+}
+
+func (s *scope) reportLocked() Report {
+	r := Report{Results: append([]Result(nil), s.results...), Omitted: s.omitted}
+	r.count(s.fates)
+	if s.stage == stageSent {
+		r.Outcome = s.outcome
+	}
+	return r
+}
+
+// Returned tells that the handler chain has returned or panicked: adapters call
+// it. What o does not know may be zero; that the client has gone or the deadline
+// has passed is taken from the request's context. It reports whether the scope
+// has had tasks: only then is there anything for Sent to release.
+//
+// Until Sent it may be called again when more is known, as where a framework
+// renders an error after its middleware has returned: the last call counts. An
+// inner middleware that joined a scope tells nothing, and gets false.
+func (s Scope) Returned(o Outcome) bool {
+	if s.scope == nil || s.joined {
+		return false
+	}
+	sc := s.scope
+	ended := sc.ctx.values.Err()
+	p := sc.pool
+	p.mu.Lock()
+	defer p.unlock()
+	if sc.stage == stageSent {
+		return false
+	}
+	was := sc.outcome
+	o.Vetoed = was.Vetoed
+	if sc.stage == stageStarted {
+		o.Expired = o.Expired || errors.Is(ended, context.DeadlineExceeded)
+		o.Disconnected = o.Disconnected || ended != nil && !o.Expired
+		sc.stage = stageReturned
+		if sc.accepted > 0 {
+			p.handling.remove(sc)
+			p.returned.push(sc)
+			p.armSweepLocked(sc)
+		}
+	} else {
+		o.Expired, o.Disconnected = was.Expired || o.Expired, was.Disconnected || o.Disconnected
+	}
+	o.Release = 0
+	sc.outcome = o
+	if p.phase.Load() != phaseOpen {
+		sc.sentLocked(PoolDone)
+	}
+	return sc.accepted > 0
+}
+
+// Sent tells that the response is sent: adapters call it, after Returned, and
+// the staged tasks start or are discarded as the outcome says. It is idempotent
+// and never blocks: what it starts runs on workers. The first call decides.
+func (s Scope) Sent(r Release) {
+	if s.scope == nil || s.joined {
+		return
+	}
+	p := s.scope.pool
+	p.mu.Lock()
+	if s.scope.stage == stageReturned {
+		s.scope.sentLocked(r)
+	}
+	p.unlock()
+}
+
+func (s *scope) sentLocked(r Release) {
+	p := s.pool
+	s.stage = stageSent
+	s.outcome.Release = r
+	if s.accepted == 0 {
+		return
+	}
+	p.returned.remove(s)
+	for s.held.size > 0 {
+		p.staged--
+		s.startLocked(s.held.pop(&p.spare))
+	}
+	s.liveEndedLocked()
+	p.settleLocked()
+}

@@ -1,0 +1,49 @@
+package taskpool
+
+import "time"
+
+// Stats are a pool's numbers at one moment. At every moment
+//
+//	Accepted = Running + Queued + Staged + Delayed + Retrying +
+//		Succeeded + Failed + Panicked + Discarded + Canceled + Abandoned
+type Stats struct {
+	Workers  int // how many tasks may run at once
+	Running  int // tasks that run, those included that wait for others and have lent their worker
+	Queued   int // tasks that wait for a worker
+	Staged   int // tasks that wait for a response to be sent
+	Delayed  int // tasks that wait for their delay
+	Retrying int // tasks that wait for their next run
+
+	// Counts since the pool was made.
+	Accepted, Succeeded, Failed, Panicked, Discarded, Canceled, Abandoned uint64
+	Refused                                                               uint64 // tasks that were not accepted; in no other number
+
+	// Oldest is about how long the oldest queued task has waited; 0 if none does.
+	Oldest time.Duration
+}
+
+// Stats returns the pool's numbers, all of the same moment. It locks the pool
+// while it looks at the scopes that have queued tasks.
+func (p *Pool) Stats() Stats {
+	if !p.made() {
+		return Stats{}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var since int64
+	for l := p.ring.head; l != nil; l = l.next {
+		if t := l.tasks.oldest(); t != 0 && (since == 0 || t < since) {
+			since = t
+		}
+	}
+	s := Stats{
+		Workers: p.workers, Running: p.running, Queued: p.queued, Staged: p.staged,
+		Accepted: p.accepted, Refused: p.refused,
+		Succeeded: p.fates[FateSucceeded], Failed: p.fates[FateFailed], Panicked: p.fates[FatePanicked],
+		Discarded: p.fates[FateDiscarded], Canceled: p.fates[FateCanceled], Abandoned: p.fates[FateAbandoned],
+	}
+	if since != 0 {
+		s.Oldest = time.Duration(ticks() - since)
+	}
+	return s
+}

@@ -1,0 +1,61 @@
+package taskpool
+
+import "time"
+
+// A scopeList is a list of scopes in the order in which they were put there,
+// linked through them.
+type scopeList struct{ head, tail *scope }
+
+func (l *scopeList) push(s *scope) {
+	s.prev, s.next = l.tail, nil
+	if l.tail != nil {
+		l.tail.next = s
+	} else {
+		l.head = s
+	}
+	l.tail = s
+}
+
+func (l *scopeList) remove(s *scope) {
+	if s.prev != nil {
+		s.prev.next = s.next
+	} else {
+		l.head = s.next
+	}
+	if s.next != nil {
+		s.next.prev = s.prev
+	} else {
+		l.tail = s.prev
+	}
+	s.prev, s.next = nil, nil
+}
+
+// The sweep releases the scopes whose response nothing tells the end of: a
+// client can withhold it. It is one timer for the pool, armed while a scope
+// waits; the scopes stand in p.returned in the order in which they are due.
+func (p *Pool) armSweepLocked(s *scope) {
+	s.due = ticks() + int64(p.config.Grace)
+	switch {
+	case p.sweeping:
+		return
+	case p.sweep == nil:
+		p.sweep = time.AfterFunc(p.config.Grace, p.sweepOverdue)
+	default:
+		p.sweep.Reset(p.config.Grace)
+	}
+	p.sweeping = true
+}
+
+func (p *Pool) sweepOverdue() {
+	p.mu.Lock()
+	p.sweeping = false
+	now := ticks()
+	for p.returned.head != nil && p.returned.head.due <= now {
+		p.returned.head.sentLocked(Overdue)
+	}
+	if next := p.returned.head; next != nil {
+		p.sweep.Reset(time.Duration(next.due - now))
+		p.sweeping = true
+	}
+	p.unlock()
+}

@@ -1,0 +1,354 @@
+package taskpool
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"runtime/debug"
+	"time"
+)
+
+const (
+	// A worker that is busy for this long without a pause lets other goroutines
+	// run: the scheduler would do so only after 10 ms, which is what a request
+	// would then wait while short tasks drain.
+	yieldAfter = int64(100 * time.Microsecond)
+	yieldCheck = 4 // the clock is read for every n-th task
+)
+
+// A worker runs tasks, one after the other, until there are none.
+type worker struct {
+	pool       *Pool
+	prev, next *worker // in pool.active while it has a goroutine, else next in pool.idle
+
+	scope  *scope // what it runs now, and for whom; nil between tasks. Written under pool.mu
+	slot   slot
+	step   step
+	fate   Fate
+	err    error
+	result Result // made if anybody is to see it
+
+	runs  uint  // for yieldCheck
+	since int64 // ticks of the last yield
+
+	// Protected by pool.mu.
+	abandoned bool // Done gave its task up: whatever it still does counts for nothing
+	reporting bool // result stands; the logger and Hooks.Ended are being called
+	counted   bool // an abandoned task has been counted
+}
+
+// A step is how far a worker has come with a task: where it goes on after a
+// panic or a Goexit.
+type step uint8
+
+const (
+	stepNone   step = iota
+	stepRun         // in the caller's code
+	stepReport      // the fate is known, the logger and the hook are to be called
+	stepCount       // only the ledger is left
+)
+
+func (w *worker) run() {
+	w.since = ticks()
+	for w.loop() {
+	}
+}
+
+// loop works until there is nothing to do, or a task panics: then it reports
+// that it has to be entered again. One deferred call serves all its tasks.
+func (w *worker) loop() (again bool) {
+	defer w.caught(&again)
+	p := w.pool
+	if w.step == stepNone {
+		p.mu.Lock()
+		p.seeking = false
+		p.active.push(w)
+	} else {
+		w.finish() // what a panic or a Goexit left
+	}
+	rechecked := false
+	for {
+		if w.abandoned {
+			p.unlock()
+			return false
+		}
+		if !w.takeLocked() {
+			if rechecked || p.seeking {
+				w.leaveLocked()
+				return false
+			}
+			// Often the next task is a moment away, and cheaper to meet here
+			// than to start a worker for.
+			rechecked, p.seeking = true, true
+			p.mu.Unlock()
+			runtime.Gosched()
+			p.mu.Lock()
+			p.seeking = false
+			continue
+		}
+		rechecked = false
+		p.unlock()
+		if w.runs++; w.runs%yieldCheck == 0 {
+			w.yield()
+		}
+		w.step = stepRun
+		w.execute()
+		w.finish()
+	}
+}
+
+// takeLocked takes the next slot from the ring, if the worker may.
+func (w *worker) takeLocked() bool {
+	p := w.pool
+	if p.ring.head == nil || !p.mayStartLocked() {
+		return false
+	}
+	w.scope, w.slot = p.ring.pop(&p.spare)
+	p.busy++
+	if _, ok := w.slot.(notice); ok {
+		return true
+	}
+	p.queued--
+	p.running++
+	w.scope.running++
+	if j, ok := w.slot.(*job); ok {
+		j.takenLocked(p)
+	}
+	return true
+}
+
+// leaveLocked ends a worker that found nothing to do.
+func (w *worker) leaveLocked() {
+	p := w.pool
+	p.active.remove(w)
+	w.next, p.idle = p.idle, w
+	p.mu.Unlock()
+}
+
+func (w *worker) yield() {
+	now := ticks()
+	if now-w.since < yieldAfter {
+		return
+	}
+	runtime.Gosched()
+	w.since = ticks()
+}
+
+// execute runs what was taken and sets its fate.
+func (w *worker) execute() {
+	switch s := w.slot.(type) {
+	case Task:
+		w.setFate(s(&w.scope.ctx))
+	case *job:
+		w.executeJob(s)
+	case notice:
+		w.step = stepReport
+		w.pool.callDrained(w.scope)
+	}
+}
+
+// takenLocked notes that the job starts now, unless the pool was cut short.
+func (j *job) takenLocked(p *Pool) {
+	switch {
+	case j.fate != 0:
+	case p.phase.Load() == phaseClosed:
+		j.fate = FateCanceled
+	default:
+		j.attempts++
+		j.started = ticks()
+	}
+}
+
+func (w *worker) executeJob(j *job) {
+	switch j.fate {
+	case 0:
+		w.setFate(w.pool.runJob(j))
+	case FateCanceled:
+		w.fate, w.err = FateCanceled, errCut
+	default:
+		w.fate, w.err = j.fate, nil
+	}
+}
+
+// runJob runs a job once, within its timeout and the hook.
+func (p *Pool) runJob(j *job) error {
+	timeout := j.Timeout
+	if timeout == 0 {
+		timeout = p.config.Timeout
+	}
+	var ctx context.Context = j.ctx
+	if timeout > 0 {
+		c, cancel := context.WithTimeoutCause(ctx, timeout, &timeoutError{timeout})
+		defer cancel()
+		ctx = c
+	}
+	var err error
+	if p.config.Hooks.Run == nil {
+		err = j.Run(ctx)
+	} else {
+		err = p.runHook(ctx, j)
+	}
+	if err == nil && timeout > 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		p.logOverrun(j, timeout)
+	}
+	return err
+}
+
+// setFate takes a task's return for its fate.
+func (w *worker) setFate(err error) {
+	w.err = err
+	switch {
+	case err == nil:
+		w.fate = FateSucceeded
+	case w.pool.phase.Load() == phaseClosed:
+		w.fate = FateCanceled
+	default:
+		w.fate = FateFailed
+	}
+}
+
+// finish reports the task's end and counts it. It returns with the lock held,
+// so that counting one task and taking the next is one critical section.
+func (w *worker) finish() {
+	p := w.pool
+	if w.step < stepCount {
+		w.step = stepReport
+		if w.err != nil || p.watched {
+			w.report()
+		}
+	}
+	w.step = stepCount
+	p.mu.Lock()
+	w.step = stepNone
+	if w.abandoned {
+		return
+	}
+	w.countLocked(w.fate, &w.result)
+	w.scope, w.slot, w.fate, w.reporting = nil, nil, 0, false
+	if w.err != nil || p.watched {
+		w.err, w.result = nil, Result{}
+	}
+}
+
+// report makes the result and shows it to the logger and the hook.
+func (w *worker) report() {
+	p := w.pool
+	s, slot := w.scope, w.slot
+	if _, ok := slot.(notice); ok {
+		return
+	}
+	w.result = describe(slot, w.fate, w.err)
+	p.mu.Lock()
+	late := w.abandoned
+	w.reporting = true
+	p.mu.Unlock()
+	if late {
+		return
+	}
+	ctx := taskCtx(s, slot)
+	if w.fate == FateFailed || w.fate == FatePanicked {
+		p.logFailure(ctx, w.result)
+	}
+	p.callEnded(ctx, w.result)
+}
+
+// countLocked closes the books on what the worker has: the task's fate, the
+// scope's count, and whatever waits for the last one.
+func (w *worker) countLocked(f Fate, r *Result) {
+	p, s := w.pool, w.scope
+	p.busy--
+	if _, ok := w.slot.(notice); ok {
+		p.notices--
+	} else {
+		p.running--
+		s.running--
+		s.live--
+		if s.countLocked(f) {
+			s.keepLocked(*r)
+		}
+		if s.lent > s.running {
+			// A goroutine that the task left behind waits in its name: the
+			// slot it lent was this one.
+			s.lent--
+			p.busy++
+		}
+		s.liveEndedLocked()
+	}
+	p.grantLocked()
+	p.settleLocked()
+}
+
+// describe makes the result of the task in a slot, which ends now.
+func describe(slot slot, f Fate, err error) Result {
+	r := Result{Name: nameOf(slot), Fate: f, Err: err, Attempts: 1}
+	j, ok := slot.(*job)
+	switch {
+	case !ok && (f == FateDiscarded || f == FateCanceled):
+		r.Attempts = 0
+	case !ok:
+	case j.started == 0:
+		r.Attempts, r.Waited = 0, time.Duration(ticks()-j.accepted)
+	default:
+		r.Attempts = j.attempts
+		r.Waited, r.Ran = time.Duration(j.started-j.accepted), time.Duration(ticks()-j.started)
+	}
+	return r
+}
+
+// taskCtx is the context that the task in a slot is given.
+func taskCtx(s *scope, slot slot) context.Context {
+	if j, ok := slot.(*job); ok {
+		return j.ctx
+	}
+	return &s.ctx
+}
+
+// caught is deferred once per worker. After a panic the loop is entered again;
+// a Goexit cannot be stopped, so a new goroutine takes the worker over.
+func (w *worker) caught(again *bool) {
+	if w.step == stepNone {
+		return
+	}
+	v := recover()
+	if w.step == stepRun {
+		switch v := v.(type) {
+		case nil:
+			w.fate, w.err = FateFailed, ErrGoexit
+		case *PanicError: // it passed through Hooks.Run, or another pool
+			w.fate, w.err = FatePanicked, v
+		default:
+			w.fate, w.err = FatePanicked, &PanicError{Value: v, Stack: debug.Stack()}
+		}
+		w.step = stepReport
+	} else {
+		w.step = stepCount // a hook or the logger called Goexit
+	}
+	if v == nil {
+		go w.run()
+		return
+	}
+	*again = true
+}
+
+// A workerList is a list of workers, linked through them.
+type workerList struct{ head *worker }
+
+func (l *workerList) push(w *worker) {
+	w.prev, w.next = nil, l.head
+	if l.head != nil {
+		l.head.prev = w
+	}
+	l.head = w
+}
+
+func (l *workerList) remove(w *worker) {
+	if w.prev != nil {
+		w.prev.next = w.next
+	} else {
+		l.head = w.next
+	}
+	if w.next != nil {
+		w.next.prev = w.prev
+	}
+	w.prev, w.next = nil, nil
+}
