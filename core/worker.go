@@ -52,10 +52,12 @@ func (w *worker) run() {
 	w.since = ticks()
 	for w.loop() {
 	}
+	w.leaveLocked()
 }
 
-// loop works until there is nothing to do, or a task panics: then it reports
-// that it has to be entered again. One deferred call serves all its tasks.
+// loop works until there is nothing to do, and returns with the lock held, or
+// until a task panics: then it reports that it has to be entered again. One
+// deferred call serves all its tasks.
 func (w *worker) loop() (again bool) {
 	defer w.caught(&again)
 	p := w.pool
@@ -69,12 +71,10 @@ func (w *worker) loop() (again bool) {
 	rechecked := false
 	for {
 		if w.abandoned {
-			p.unlock()
 			return false
 		}
 		if !w.takeLocked() {
 			if rechecked || p.seeking {
-				w.leaveLocked()
 				return false
 			}
 			// Often the next task is a moment away, and cheaper to meet here
@@ -117,12 +117,15 @@ func (w *worker) takeLocked() bool {
 	return true
 }
 
-// leaveLocked ends a worker that found nothing to do.
+// leaveLocked ends a worker, and releases the lock. Another goroutine may use
+// the worker from then on, unless Done has given it up.
 func (w *worker) leaveLocked() {
 	p := w.pool
 	p.active.remove(w)
-	w.next, p.idle = p.idle, w
-	p.mu.Unlock()
+	if !w.abandoned {
+		w.next, p.idle = p.idle, w
+	}
+	p.unlock()
 }
 
 func (w *worker) yield() {
