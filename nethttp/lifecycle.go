@@ -1,0 +1,138 @@
+package httppool
+
+import (
+	"context"
+	"net/http"
+
+	taskpool "github.com/elite-libs/taskpool/core"
+)
+
+// An Exchange is the lifecycle of one request, for authors of adapters whose
+// framework stands on net/http; everybody else uses Middleware. Begin makes it,
+// and End is called once, when the handler chain has returned or panicked. It is
+// a small value; its zero value does nothing.
+type Exchange struct{ o *observer }
+
+// Begin begins a scope on src for a request. It returns what to hand on: a writer
+// that observes the status, with exactly the optional interfaces of w, and a copy
+// of r whose context carries the scope. An adapter calls it in the outermost
+// middleware and puts both where the framework looks for them. With a nil src it
+// returns w and r as they are: FromContext then finds the zero Scope, which
+// refuses tasks with taskpool.ErrNoScope.
+func Begin(src taskpool.Source, w http.ResponseWriter, r *http.Request) (Exchange, http.ResponseWriter, *http.Request) {
+	if src == nil {
+		return Exchange{}, w, r
+	}
+	o := &observer{base: w, ctx: r.Context(), proto: r.ProtoMajor}
+	ctx, scope := src.Begin(o.ctx)
+	o.scope = scope
+	if o.proto == 1 {
+		o.conn, _ = o.ctx.Value(connKey{}).(*conn)
+		if o.conn != nil {
+			o.turn = o.conn.turn.Load()
+		}
+	}
+	return Exchange{o}, o.writer(), r.WithContext(ctx)
+}
+
+// Scope returns the request's scope.
+func (x Exchange) Scope() taskpool.Scope {
+	if x.o == nil {
+		return taskpool.Scope{}
+	}
+	return x.o.scope
+}
+
+// End tells the scope the outcome and arms what will tell it that the response
+// is sent. err is what the handler chain returned, where the framework has that,
+// and panicked whether it panicked; a deferred call that does not recover knows:
+//
+//	panicked := true
+//	defer func() { x.End(err, panicked) }()
+//	err = next(w, r)
+//	panicked = false
+//
+// It does not block. If err is not nil and nothing was written, the framework
+// is taken to render the error later: the status is 500 until it is seen.
+func (x Exchange) End(err error, panicked bool) {
+	o := x.o
+	if o == nil {
+		return
+	}
+	o.returned = taskpool.Outcome{Status: o.statusNow(err, panicked), Err: err, Panicked: panicked}
+	if o.scope.Returned(o.returned) {
+		o.arm()
+	}
+}
+
+// statusNow is the status as far as it is known when the handler returns.
+func (o *observer) statusNow(err error, panicked bool) int {
+	status := int(o.status.Load())
+	switch {
+	case status != 0 || o.hijacked.Load() || panicked:
+		return status
+	case err != nil:
+		return http.StatusInternalServerError
+	}
+	return http.StatusOK // net/http sends it for a handler that wrote nothing
+}
+
+// arm arranges for release to be called when the response is sent. Each trigger
+// is armed only for a request that has tasks.
+func (o *observer) arm() {
+	switch {
+	case o.hijacked.Load():
+		o.release(taskpool.HandlerReturned)
+	case o.ctx.Value(http.ServerContextKey) == nil:
+		o.release(taskpool.NoServer)
+	case o.proto == 2 && o.onStreamClosed():
+	case o.conn != nil:
+		o.conn.onSent(o)
+	default:
+		// The server cancels the context of a request when the outermost handler
+		// has returned, beside its final flush (net/http conn.serve, Go 1.26).
+		context.AfterFunc(o.ctx, func() { o.release(taskpool.HandlerReturned) })
+	}
+}
+
+// onStreamClosed waits for the end of an HTTP/2 stream, of which the server tells
+// through CloseNotify when it has handed END_STREAM or RST_STREAM to its frame
+// writer (http2responseWriter.CloseNotify, Go 1.26).
+func (o *observer) onStreamClosed() (ok bool) {
+	w := o.base
+	for {
+		u, wrapped := w.(unwrap)
+		if !wrapped {
+			break
+		}
+		w = u.Unwrap()
+	}
+	n, ok := w.(http.CloseNotifier) //nolint:staticcheck // nothing else tells
+	if !ok {
+		return false
+	}
+	defer func() {
+		// It panics if the server's handler has returned already, as when this
+		// one was left running by a timeout.
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	closed := n.CloseNotify()
+	go func() {
+		<-closed
+		o.release(taskpool.StreamClosed)
+	}()
+	return true
+}
+
+// release tells the scope that the response is sent, and before that the true
+// status, if the framework rendered an error after its middleware had returned.
+func (o *observer) release(r taskpool.Release) {
+	if status := int(o.status.Load()); status != 0 && status != o.returned.Status {
+		out := o.returned
+		out.Status = status
+		o.scope.Returned(out)
+	}
+	o.scope.Sent(r)
+}

@@ -1,0 +1,125 @@
+package httppool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	taskpool "github.com/elite-libs/taskpool/core"
+)
+
+// DefaultLimit is how long Serve takes to shut down if it is told no limit: a
+// little less than the 30 s after which Kubernetes and others kill.
+const DefaultLimit = 25 * time.Second
+
+// Serve listens on srv.Addr and serves until ctx ends; then it shuts down within
+// limit and returns. It tracks the server (see Track).
+//
+// Shutting down is in this order. The server accepts no more and finishes its
+// requests; for that it has half of limit, then what is still open is closed, so
+// that a stream cannot eat the time of the tasks. Then src.Done finishes the
+// tasks with all the time that is left. A limit of 0 or less means DefaultLimit.
+//
+// The error joins those of serving, of the server's shutdown and of Done; it is
+// nil if nothing was cut short. What tasks returned is in no error: they are
+// logged, and in the Report of src.Done, which may be called again for it. If
+// it cannot listen, Serve returns the error at once and finalizes nothing.
+// If somebody else shuts the server down, the same follows as when ctx ends.
+func Serve(ctx context.Context, srv *http.Server, src taskpool.Source, limit time.Duration) error {
+	return listen(ctx, srv, src, limit, ":http", func(ln net.Listener) error { return srv.Serve(ln) })
+}
+
+// ServeTLS is Serve over TLS, with HTTP/2. The files may be empty if
+// srv.TLSConfig has certificates; see http.Server.ServeTLS.
+func ServeTLS(ctx context.Context, srv *http.Server, certFile, keyFile string, src taskpool.Source, limit time.Duration) error {
+	return listen(ctx, srv, src, limit, ":https", func(ln net.Listener) error { return srv.ServeTLS(ln, certFile, keyFile) })
+}
+
+// ServeListener is Serve on a listener, which it closes.
+func ServeListener(ctx context.Context, srv *http.Server, ln net.Listener, src taskpool.Source, limit time.Duration) error {
+	return serve(ctx, srv, src, limit, func() error { return srv.Serve(ln) })
+}
+
+// ServeListenerTLS is ServeTLS on a listener, which it closes.
+func ServeListenerTLS(ctx context.Context, srv *http.Server, ln net.Listener, certFile, keyFile string, src taskpool.Source, limit time.Duration) error {
+	return serve(ctx, srv, src, limit, func() error { return srv.ServeTLS(ln, certFile, keyFile) })
+}
+
+func listen(ctx context.Context, srv *http.Server, src taskpool.Source, limit time.Duration, addr string, run func(net.Listener) error) error {
+	if srv == nil {
+		return errNilServer
+	}
+	if srv.Addr != "" {
+		addr = srv.Addr
+	}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("httppool: %w", err)
+	}
+	return serve(ctx, srv, src, limit, func() error { return run(ln) })
+}
+
+var (
+	errNilServer = errors.New("httppool: nil http.Server")
+	errNilSource = errors.New("httppool: nil Source: pass the one that the middleware was given")
+)
+
+func serve(ctx context.Context, srv *http.Server, src taskpool.Source, limit time.Duration, run func() error) error {
+	switch {
+	case srv == nil:
+		return errNilServer
+	case src == nil:
+		return errNilSource
+	}
+	if limit <= 0 {
+		limit = DefaultLimit
+	}
+	Track(srv)
+	accepted := onFirstConn(srv)
+	served := make(chan error, 1)
+	go func() { served <- run() }()
+	select {
+	case <-ctx.Done():
+	case failed := <-served:
+		if !accepted.Load() && !errors.Is(failed, http.ErrServerClosed) {
+			return fmt.Errorf("httppool: %w", failed)
+		}
+		served <- failed // for the wait in shutdown
+	}
+	return shutdown(srv, src, limit, served)
+}
+
+// onFirstConn reports whether the server has had a connection.
+func onFirstConn(srv *http.Server) *atomic.Bool {
+	var seen atomic.Bool
+	next := srv.ConnContext
+	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		seen.Store(true)
+		return next(ctx, c)
+	}
+	return &seen
+}
+
+// shutdown ends the server, then the tasks, within limit. The context that ended
+// has no say in how long that takes.
+func shutdown(srv *http.Server, src taskpool.Source, limit time.Duration, served <-chan error) error {
+	all, cancelAll := context.WithTimeout(context.Background(), limit)
+	defer cancelAll()
+	half, cancelHalf := context.WithTimeout(all, limit/2)
+	defer cancelHalf()
+
+	err := srv.Shutdown(half)
+	if err != nil {
+		err = fmt.Errorf("httppool: requests were still open at half of the limit of %v: %w", limit, errors.Join(err, srv.Close()))
+	}
+	if failed := <-served; !errors.Is(failed, http.ErrServerClosed) {
+		err = errors.Join(fmt.Errorf("httppool: %w", failed), err)
+	}
+	_, doneErr := src.Done(all)
+	return errors.Join(err, doneErr)
+}

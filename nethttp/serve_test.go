@@ -1,0 +1,184 @@
+package httppool_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	taskpool "github.com/elite-libs/taskpool/core"
+	httppool "github.com/elite-libs/taskpool/nethttp"
+)
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	return ln
+}
+
+func TestServeFinishesRequestsThenTasks(t *testing.T) {
+	p := taskpool.New(taskpool.Config{})
+	inHandler, answer := make(chan struct{}), make(chan struct{})
+	inTask, finish := make(chan struct{}), make(chan struct{})
+	srv := &http.Server{Handler: httppool.Middleware(p)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(inHandler)
+		<-answer
+		must(t, taskpool.FromContext(r.Context()).OnSuccess(func(context.Context) error {
+			close(inTask)
+			<-finish
+			return nil
+		}))
+	}))}
+	ln := listen(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- httppool.ServeListener(ctx, srv, ln, p, time.Minute) }()
+	got := make(chan error, 1)
+	go func() {
+		resp, err := http.Get("http://" + ln.Addr().String())
+		if err == nil {
+			err = resp.Body.Close()
+		}
+		got <- err
+	}()
+	<-inHandler
+	cancel() // with the request in flight
+	close(answer)
+	must(t, <-got)
+	<-inTask
+	select {
+	case err := <-served:
+		t.Fatalf("Serve returned %v before the task had ended", err)
+	default:
+	}
+	close(finish)
+	must(t, <-served)
+	if s := p.Stats(); s.Accepted != 1 || s.Succeeded != 1 {
+		t.Errorf("got %+v, want the one task succeeded", s)
+	}
+	if err := p.Add(func(context.Context) error { return nil }); !errors.Is(err, taskpool.ErrDone) {
+		t.Errorf("got %v, want ErrDone", err)
+	}
+}
+
+func TestServeClosesAStreamToLeaveTimeForTasks(t *testing.T) {
+	p := taskpool.New(taskpool.Config{})
+	streaming := make(chan struct{})
+	srv := &http.Server{Handler: httppool.Middleware(p)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		must(t, taskpool.FromContext(r.Context()).AfterResponse(func(context.Context) error { return nil }))
+		must(t, http.NewResponseController(w).Flush())
+		close(streaming)
+		<-r.Context().Done() // until the connection is closed
+	}))}
+	ln := listen(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- httppool.ServeListener(ctx, srv, ln, p, 2*time.Second) }()
+	resp, err := http.Get("http://" + ln.Addr().String())
+	must(t, err)
+	defer func() { _ = resp.Body.Close() }()
+	<-streaming
+	cancel()
+	err = <-served
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "half of the limit of 2s") {
+		t.Errorf("got %v, want an error that names half of the limit", err)
+	}
+	if s := p.Stats(); s.Succeeded != 1 {
+		t.Errorf("got %+v, want the stream's task succeeded", s)
+	}
+}
+
+func TestServeCutsATaskThatIsStuck(t *testing.T) {
+	p := taskpool.New(taskpool.Config{})
+	release := make(chan struct{})
+	defer close(release)
+	must(t, p.Submit(taskpool.Job{Name: "stuck", Run: func(context.Context) error { <-release; return nil }}))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := httppool.ServeListener(ctx, &http.Server{}, listen(t), p, 10*time.Millisecond)
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 abandoned") {
+		t.Errorf("got %v, want a deadline with one task abandoned", err)
+	}
+	report, _ := p.Done(t.Context())
+	if len(report.Results) != 1 || report.Results[0].Name != "stuck" {
+		t.Errorf("got %+v, want the stuck task named", report)
+	}
+}
+
+func TestAnErrorOfListeningFinalizesNothing(t *testing.T) {
+	p := taskpool.New(taskpool.Config{})
+	ln := listen(t)
+	defer func() { _ = ln.Close() }()
+	closed := listen(t)
+	must(t, closed.Close())
+	for name, err := range map[string]error{
+		"address in use":  httppool.Serve(t.Context(), &http.Server{Addr: ln.Addr().String()}, p, 0),
+		"no certificate":  httppool.ServeTLS(t.Context(), &http.Server{Addr: "127.0.0.1:0"}, "none", "none", p, 0),
+		"closed listener": httppool.ServeListener(t.Context(), &http.Server{}, closed, p, 0),
+	} {
+		if err == nil || !strings.HasPrefix(err.Error(), "httppool: ") {
+			t.Errorf("%s: got %v, want an error of httppool", name, err)
+		}
+	}
+	must(t, p.Add(func(context.Context) error { return nil }))
+}
+
+func TestServeRefusesNil(t *testing.T) {
+	p := taskpool.New(taskpool.Config{})
+	if err := httppool.Serve(t.Context(), nil, p, 0); err == nil {
+		t.Error("nil server: got no error")
+	}
+	if err := httppool.Serve(t.Context(), &http.Server{Addr: "127.0.0.1:0"}, nil, 0); err == nil {
+		t.Error("nil source: got no error")
+	}
+}
+
+func TestServeEndsWhenSomebodyElseShutsTheServerDown(t *testing.T) {
+	p := taskpool.New(taskpool.Config{})
+	srv := &http.Server{Handler: http.NotFoundHandler()}
+	ln := listen(t)
+	served := make(chan error, 1)
+	go func() { served <- httppool.ServeListener(t.Context(), srv, ln, p, 0) }()
+	get(t, http.DefaultClient, "http://"+ln.Addr().String())
+	must(t, srv.Shutdown(t.Context()))
+	must(t, <-served)
+	if err := p.Add(func(context.Context) error { return nil }); !errors.Is(err, taskpool.ErrDone) {
+		t.Errorf("got %v, want ErrDone", err)
+	}
+}
+
+func TestServeTLSSpeaksHTTP2(t *testing.T) {
+	certificate := httptest.NewUnstartedServer(nil) // for its key pair
+	certificate.StartTLS()
+	defer certificate.Close()
+	p := taskpool.New(taskpool.Config{})
+	got := make(chan taskpool.Outcome, 1)
+	srv := &http.Server{
+		Handler:   httppool.Middleware(p)(outcomes(t, got)),
+		TLSConfig: &tls.Config{Certificates: certificate.TLS.Certificates},
+	}
+	ln := listen(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- httppool.ServeListenerTLS(ctx, srv, ln, "", "", p, 0) }()
+	client := certificate.Client()
+	client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+	resp, err := client.Get("https://" + ln.Addr().String())
+	must(t, err)
+	must(t, resp.Body.Close())
+	if resp.ProtoMajor != 2 {
+		t.Errorf("got %s, want HTTP/2", resp.Proto)
+	}
+	if o := <-got; o.Release != taskpool.StreamClosed || o.Status != 200 {
+		t.Errorf("got %+v, want 200 released by the stream's end", o)
+	}
+	client.CloseIdleConnections()
+	cancel()
+	must(t, <-served)
+}
