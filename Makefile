@@ -1,0 +1,57 @@
+# Everything that is done to this repository. `make help` lists it.
+
+GO          ?= go
+MODULES     := $(patsubst %/go.mod,%,$(wildcard */go.mod))
+PACKAGES    := $(addsuffix /...,$(addprefix ./,$(MODULES)))
+FRAMEWORK   ?= nethttp
+ADDR        ?= 127.0.0.1:8080
+LINT        := v2.15.0
+LINT_BIN    := .bin/golangci-lint-$(LINT)
+
+.PHONY: help run test race ci fmt vet alone lint tidy tidy-check bench go cc
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+run: go ## start the orders service (FRAMEWORK=nethttp, ADDR=127.0.0.1:8080) and print a curl line to try
+	@ADDR=$(ADDR) $(GO) run ./examples/$(FRAMEWORK)
+
+test: go ## run the tests of every module
+	$(GO) test $(PACKAGES)
+
+race: go cc ## run the tests of every module under the race detector
+	$(GO) test -race $(PACKAGES)
+
+ci: fmt vet lint tidy-check alone race ## all that a change has to pass
+
+fmt: go ## check that every file is formatted
+	@files=$$(gofmt -l $(MODULES)); test -z "$$files" || { echo "not formatted, run gofmt -w:"; echo "$$files"; exit 1; }
+
+vet: go ## go vet over the workspace
+	$(GO) vet $(PACKAGES)
+
+alone: go ## build, vet and test each module as its users get it, without the workspace
+	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && GOWORK=off $(GO) build ./... && GOWORK=off $(GO) vet ./... && GOWORK=off $(GO) test ./...); done
+
+lint: $(LINT_BIN) ## golangci-lint, at a pinned version that is installed into .bin
+	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && ../$(LINT_BIN) run --config ../.golangci.yml ./...); done
+
+$(LINT_BIN): | go
+	GOBIN=$(CURDIR)/.bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT)
+	mv .bin/golangci-lint $@
+
+tidy: go ## go mod tidy in every module
+	@set -e; for m in $(MODULES); do (cd $$m && $(GO) mod tidy); done
+
+tidy-check: go ## check that go mod tidy would change nothing
+	@set -e; for m in $(MODULES); do (cd $$m && $(GO) mod tidy -diff) || { echo "$$m: run make tidy"; exit 1; }; done
+
+bench: go ## the benchmarks of every module
+	$(GO) test -run '^$$' -bench . $(PACKAGES)
+
+go:
+	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go 1.25 or newer from https://go.dev/dl"; exit 1; }
+
+cc: go
+	@command -v $$($(GO) env CC) >/dev/null || { echo "The race detector needs a C compiler (gcc or clang), which is missing; make test runs without it."; exit 1; }
