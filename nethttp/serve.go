@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"reflect"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -80,34 +82,63 @@ func serve(ctx context.Context, srv *http.Server, src taskpool.Source, limit tim
 		limit = DefaultLimit
 	}
 	Track(srv)
-	accepted := onFirstConn(srv)
+	conns := watch(srv)
 	served := make(chan error, 1)
 	go func() { served <- run() }()
 	select {
 	case <-ctx.Done():
 	case failed := <-served:
-		if !accepted.Load() && !errors.Is(failed, http.ErrServerClosed) {
+		if !conns.seen.Load() && !errors.Is(failed, http.ErrServerClosed) {
 			return fmt.Errorf("httppool: %w", failed)
 		}
 		served <- failed // for the wait in shutdown
 	}
-	return shutdown(srv, src, limit, served)
+	return shutdown(srv, conns, src, limit, served)
 }
 
-// onFirstConn reports whether the server has had a connection.
-func onFirstConn(srv *http.Server) *atomic.Bool {
-	var seen atomic.Bool
-	next := srv.ConnContext
-	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-		seen.Store(true)
-		return next(ctx, c)
+// A census counts the connections of a server.
+type census struct {
+	seen  atomic.Bool  // there has been one
+	open  atomic.Int64 // now, not counting those that were hijacked
+	fresh sync.Map     // those of them that have never sent a byte
+}
+
+func watch(srv *http.Server) *census {
+	c := new(census)
+	next := srv.ConnState // never nil: the server is tracked
+	srv.ConnState = func(nc net.Conn, state http.ConnState) {
+		next(nc, state)
+		keyable := reflect.TypeOf(nc).Comparable()
+		switch state {
+		case http.StateNew:
+			c.seen.Store(true)
+			c.open.Add(1)
+			if keyable {
+				c.fresh.Store(nc, nil)
+			}
+			return
+		case http.StateClosed, http.StateHijacked:
+			c.open.Add(-1)
+		}
+		if keyable {
+			c.fresh.Delete(nc)
+		}
 	}
-	return &seen
+	return c
+}
+
+// busy reports whether a connection is open that has sent something. Shutdown
+// closes the idle ones, but waits 5 s for those that are fresh, as browsers and
+// clients leave them that connect in advance (net/http closeIdleConns, Go 1.26).
+func (c *census) busy() bool {
+	open := c.open.Load()
+	c.fresh.Range(func(any, any) bool { open--; return true })
+	return open > 0
 }
 
 // shutdown ends the server, then the tasks, within limit. The context that ended
 // has no say in how long that takes.
-func shutdown(srv *http.Server, src taskpool.Source, limit time.Duration, served <-chan error) error {
+func shutdown(srv *http.Server, conns *census, src taskpool.Source, limit time.Duration, served <-chan error) error {
 	all, cancelAll := context.WithTimeout(context.Background(), limit)
 	defer cancelAll()
 	half, cancelHalf := context.WithTimeout(all, limit/2)
@@ -115,7 +146,12 @@ func shutdown(srv *http.Server, src taskpool.Source, limit time.Duration, served
 
 	err := srv.Shutdown(half)
 	if err != nil {
-		err = fmt.Errorf("httppool: requests were still open at half of the limit of %v: %w", limit, errors.Join(err, srv.Close()))
+		if conns.busy() {
+			err = fmt.Errorf("httppool: requests were still open at half of the limit of %v: %w", limit, err)
+		} else {
+			err = nil
+		}
+		err = errors.Join(err, srv.Close())
 	}
 	if failed := <-served; !errors.Is(failed, http.ErrServerClosed) {
 		err = errors.Join(fmt.Errorf("httppool: %w", failed), err)

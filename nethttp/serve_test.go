@@ -94,6 +94,27 @@ func TestServeClosesAStreamToLeaveTimeForTasks(t *testing.T) {
 	}
 }
 
+// Browsers and clients connect in advance: that is no open request.
+func TestAConnectionThatSentNothingIsNoError(t *testing.T) {
+	p := taskpool.New(taskpool.Config{})
+	fresh := make(chan struct{})
+	srv := &http.Server{ConnState: func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			close(fresh)
+		}
+	}}
+	ln := listen(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- httppool.ServeListener(ctx, srv, ln, p, 20*time.Millisecond) }()
+	c, err := net.Dial("tcp", ln.Addr().String())
+	must(t, err)
+	defer func() { _ = c.Close() }()
+	<-fresh
+	cancel()
+	must(t, <-served)
+}
+
 func TestServeCutsATaskThatIsStuck(t *testing.T) {
 	p := taskpool.New(taskpool.Config{})
 	release := make(chan struct{})
