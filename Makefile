@@ -15,7 +15,8 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: go ## start the orders service (FRAMEWORK=nethttp, ADDR=127.0.0.1:8080) and print a curl line to try
-	@ADDR=$(ADDR) $(GO) run ./examples/$(FRAMEWORK)
+	@$(GO) build -o .bin/orders-$(FRAMEWORK) ./examples/$(FRAMEWORK)
+	@ADDR=$(ADDR) exec .bin/orders-$(FRAMEWORK) # not go run, which hands on no SIGTERM
 
 test: go ## run the tests of every module
 	$(GO) test $(PACKAGES)

@@ -1,0 +1,148 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	taskpool "github.com/elite-libs/taskpool/core"
+	"github.com/elite-libs/taskpool/examples/orders"
+)
+
+// Program is what a framework's main serves with.
+type Program struct {
+	Orders   *orders.Service // the handlers
+	Pool     *taskpool.Pool  // for the middleware, and for Serve to finish
+	Listener net.Listener    // where to serve; it is listening already
+	Limit    time.Duration   // for finishing requests and tasks
+}
+
+// Serve answers requests on p.Listener until ctx ends, then stops accepting, finishes requests and tasks within
+// p.Limit, and returns what went wrong with that.
+type Serve func(ctx context.Context, p Program) error
+
+// Main runs a program with the process's arguments, and ends the process.
+func Main(serve Serve) {
+	os.Exit(Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr, serve))
+}
+
+// Run is Main without the process: it runs until ctx ends, or SIGTERM or an interrupt comes, and all is finished, and
+// returns the exit code. That is 0 if every task had the time it needed, 2 if args are wrong, and else 1, with the
+// reason as one line on stderr. The log goes to stderr too; stdout gets the command to try and the ledger.
+//
+// Once the first signal has come, signals have their default effect again: a second one ends the process at once.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer, serve Serve) int {
+	opts, err := parseFlags(args, stdout)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		return complain(stderr, 2, err)
+	}
+	if err := run(ctx, opts, stdout, stderr, serve); err != nil {
+		return complain(stderr, 1, err)
+	}
+	return 0
+}
+
+// complain writes err as one line: joined errors have one each.
+func complain(stderr io.Writer, code int, err error) int {
+	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	fmt.Fprintf(stderr, "orders: %s\n", strings.TrimPrefix(text, "orders: "))
+	return code
+}
+
+func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serve) error {
+	log := newLogger(stderr)
+	ctx, restore := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer restore()
+	unlog := context.AfterFunc(ctx, func() {
+		restore()
+		log.Info("stopping", "limit", opts.limit)
+	})
+	defer unlog() // before restore, which ends ctx too
+
+	// What tasks use is opened before the pool and closed by these defers, after it is finished.
+	receipts, err := orders.OpenReceipts(ctx, opts.receipts)
+	if err != nil {
+		return err
+	}
+	defer receipts.Close()
+	if opts.partner == "" {
+		partner, err := startPartner(opts.slow, log)
+		if err != nil {
+			return err
+		}
+		defer partner.Close()
+		opts.partner = partner.url
+	}
+	client := newClient(opts.workers)
+	defer client.CloseIdleConnections()
+	service, err := orders.New(orders.Config{Receipts: receipts, Partner: opts.partner, Client: client, Logger: log})
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", opts.addr)
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
+
+	pool := taskpool.New(taskpool.Config{
+		Name:        "orders",
+		Workers:     opts.workers,
+		QueueLimit:  opts.queue,
+		ResultLimit: 1000, // the names of what a shutdown cut short are worth having
+		Logger:      log,
+		Hooks:       hooks(log),
+	})
+	fmt.Fprintf(stdout, "\ncurl -i http://%s/orders -d '{\"customer\":\"ada\",\"item\":\"tea\",\"quantity\":2}'\n\n", reachable(ln.Addr()))
+
+	served := serve(ctx, Program{Orders: service, Pool: pool, Listener: ln, Limit: opts.limit})
+
+	// Serve has finished the pool, and this gives its report again. If it could not even serve, this finishes it.
+	limit, cancel := context.WithTimeout(context.Background(), opts.limit)
+	defer cancel()
+	report, _ := pool.Done(limit) // its error is in served, or says no more than the report
+	printLedger(stdout, pool.Stats(), report)
+	return served
+}
+
+// newClient is the client for the partner. The default transport would keep two idle connections to it, and open a new
+// one for nearly every request of the other workers.
+func newClient(workers int) *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = workers
+	return &http.Client{Transport: transport}
+}
+
+// reachable is an address to connect to: one that listens everywhere is found on localhost.
+func reachable(addr net.Addr) string {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return fmt.Sprintf("localhost:%d", tcp.Port)
+	}
+	return addr.String()
+}
+
+func hooks(log *slog.Logger) taskpool.Hooks {
+	return taskpool.Hooks{
+		Ended: func(ctx context.Context, r taskpool.Result) {
+			orders.Ended(ctx, r)
+			log.InfoContext(ctx, "task", "name", r.Name, "fate", r.Fate, "waited", r.Waited, "ran", r.Ran)
+		},
+		Drained: func(ctx context.Context, r taskpool.Report) {
+			log.InfoContext(ctx, "drained", "status", r.Outcome.Status, "succeeded", r.Succeeded, "failed", r.Failed,
+				"panicked", r.Panicked, "discarded", r.Discarded, "canceled", r.Canceled, "abandoned", r.Abandoned)
+		},
+	}
+}
