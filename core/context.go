@@ -16,23 +16,23 @@ type (
 // request's context costs.
 type requestContext scope
 
-func (c *requestContext) Deadline() (time.Time, bool) { return c.ctx.values.Deadline() }
-func (c *requestContext) Done() <-chan struct{}       { return c.ctx.values.Done() }
-func (c *requestContext) Err() error                  { return c.ctx.values.Err() }
+func (c *requestContext) Deadline() (time.Time, bool) { return c.request.Deadline() }
+func (c *requestContext) Done() <-chan struct{}       { return c.request.Done() }
+func (c *requestContext) Err() error                  { return c.request.Err() }
 func (c *requestContext) String() string              { return "taskpool.request" }
 
 func (c *requestContext) Value(key any) any {
 	if key == (scopeKey{}) {
 		return (*scope)(c)
 	}
-	return c.ctx.values.Value(key)
+	return c.request.Value(key)
 }
 
 // taskContext is what a task sees: the values of the context its scope was
 // taken from and the cancelation of the pool.
 type taskContext struct {
 	scope  *scope
-	values context.Context // nil for a pool's own tasks
+	values context.Context // nil for a pool's own tasks, and if they are the framework's to reuse
 }
 
 func (c *taskContext) Deadline() (time.Time, bool) { return time.Time{}, false }

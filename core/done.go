@@ -2,7 +2,6 @@ package taskpool
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -74,8 +73,7 @@ func (p *Pool) overLocked() {
 	p.over = true
 	p.doneReport = p.takeReportLocked()
 	if p.cutCause != nil {
-		p.doneErr = fmt.Errorf("taskpool: Done ran out of time: %d tasks canceled, %d abandoned: %w",
-			p.doneReport.Canceled, p.doneReport.Abandoned, p.cutCause)
+		p.doneErr = &cutError{p.doneReport.Canceled, p.doneReport.Abandoned, p.cutCause}
 	}
 	if p.sweep != nil {
 		p.sweep.Stop()
@@ -110,7 +108,7 @@ func (p *Pool) cut(cause error) {
 		return
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	if p.over {
 		return
 	}
@@ -165,7 +163,7 @@ func (p *Pool) cancelQueuedLocked() {
 			f, err = FateDiscarded, nil
 		}
 		if s.countLocked(f) {
-			s.keepLocked(describe(slot, f, err))
+			s.keepLocked(describeUnrun(slot, f, err))
 		}
 		s.liveEndedLocked()
 	}
@@ -174,39 +172,46 @@ func (p *Pool) cancelQueuedLocked() {
 	}
 }
 
-// abandon gives up the tasks that run. Where a hook has to hear of it, that is
-// done by a goroutine, since the hook may be what hangs.
+// abandon gives up the tasks that run. Where a hook has to hear of it, each has
+// a goroutine for that, since the hook may be what hangs. A task that has returned
+// and whose hook is being called has the hooks' second.
 func (p *Pool) abandon() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	var untold []*worker
+	defer p.unlock()
 	for w := p.active.head; w != nil; w = w.next {
-		if w.scope == nil || p.config.Hooks.Ended == nil || w.reporting {
+		if p.config.Hooks.Ended == nil {
 			w.abandonLocked()
-		} else if _, ok := w.slot.(notice); !ok {
+		} else if w.hasTaskLocked() && !w.reporting {
 			w.abandoned = true
-			untold = append(untold, w)
+			go w.tellAbandoned()
 		}
 	}
-	if len(untold) == 0 {
-		return
-	}
-	go func() {
-		for _, w := range untold {
-			p.callEnded(taskCtx(w.scope, w.slot), describe(w.slot, FateAbandoned, errCut))
-			p.mu.Lock()
-			w.abandonLocked()
-			p.mu.Unlock()
-		}
+}
+
+// tellAbandoned calls the hook for a task that was given up, and counts it.
+func (w *worker) tellAbandoned() {
+	p := w.pool
+	defer func() {
+		p.mu.Lock()
+		w.abandonLocked()
+		p.unlock()
 	}()
+	p.callEnded(taskCtx(w.scope, w.slot), describe(w.slot, FateAbandoned, errCut))
+}
+
+// hasTaskLocked reports whether the worker has a task, as opposed to a notice or
+// nothing.
+func (w *worker) hasTaskLocked() bool {
+	if w.scope == nil {
+		return false
+	}
+	_, ok := w.slot.(notice)
+	return !ok
 }
 
 // abandonLocked counts the task that a worker runs without waiting for it.
 func (w *worker) abandonLocked() {
-	if w.scope == nil || w.counted {
-		return
-	}
-	if _, ok := w.slot.(notice); ok {
+	if w.counted || !w.hasTaskLocked() {
 		return
 	}
 	w.abandoned, w.counted = true, true

@@ -135,12 +135,10 @@ func (p *Pool) supersedeLocked() {
 
 // reportLocked is what has ended since the last Drain that finished.
 func (p *Pool) reportLocked() Report {
-	var t tally[int]
-	for f := range t {
-		t[f] = int(p.fates[f] - p.drained[f])
-	}
 	r := Report{Results: p.results.inOrder(), Omitted: p.results.omitted}
-	r.count(t)
+	for f := range p.fates {
+		r.count(Fate(f), int(p.fates[f]-p.drained[f]))
+	}
 	return r
 }
 

@@ -2,6 +2,7 @@ package taskpool
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime/debug"
 	"sync"
@@ -22,7 +23,6 @@ type hookedRun struct {
 func (p *Pool) runHook(ctx context.Context, j *job) error {
 	r := &hookedRun{task: j.Run}
 	hookPanicked, err := p.callRun(ctx, j, r)
-	r.once.Do(func() {}) // from here on next runs nothing
 	switch {
 	case r.panicked != nil:
 		panic(r.panicked) // it stays the task's fate, even if the hook recovered it
@@ -39,6 +39,7 @@ func (p *Pool) runHook(ctx context.Context, j *job) error {
 func (p *Pool) callRun(ctx context.Context, j *job, r *hookedRun) (hookPanicked bool, err error) {
 	defer func() {
 		v := recover()
+		r.once.Do(func() {}) // a run on a goroutine of the hook's is waited for; from here on next runs nothing
 		hookPanicked = v != nil
 		if hookPanicked && r.panicked == nil {
 			p.logHookPanic(ctx, "Run", v)
@@ -94,7 +95,7 @@ func (p *Pool) logHookPanic(ctx context.Context, hook string, v any) {
 
 func (p *Pool) logFailure(ctx context.Context, r Result) {
 	attrs := []slog.Attr{slog.String("task", r.Name), slog.Any("error", r.Err)}
-	if e, ok := r.Err.(*PanicError); ok {
+	if e := (*PanicError)(nil); errors.As(r.Err, &e) && e != nil {
 		attrs = append(attrs, slog.String("stack", string(e.Stack)))
 	}
 	p.log(ctx, slog.LevelError, "task "+r.Fate.String(), attrs...)

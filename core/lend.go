@@ -16,7 +16,11 @@ type reclaim struct {
 // is the goroutine of that task that should call it. If a goroutine that the
 // task started does, the task goes on without a slot: one task more than Workers
 // runs then, and never more than one for each slot lent. If the task has even
-// ended, there is nothing to lend.
+// ended, nothing may be left to lend.
+//
+// The tasks of a scope have one context, so it is not known which of them a loan
+// is for. What counts is that a task that waits holds no slot: a slot is taken
+// back only when fewer wait than have lent.
 func lend(ctx context.Context) loan {
 	s := taskOf(ctx)
 	if s == nil {
@@ -24,13 +28,12 @@ func lend(ctx context.Context) loan {
 	}
 	p := s.pool
 	p.mu.Lock()
-	if s.lent >= s.running {
-		p.mu.Unlock()
-		return loan{}
+	s.loans++
+	if s.lent < s.running {
+		s.lent++
+		p.busy--
+		p.grantLocked()
 	}
-	s.lent++
-	p.busy--
-	p.grantLocked()
 	p.unlock()
 	return loan{s}
 }
@@ -43,6 +46,11 @@ func (l loan) end() {
 	}
 	p := l.scope.pool
 	p.mu.Lock()
+	l.scope.loans--
+	if l.scope.lent <= l.scope.loans { // its task ended without it, or it was never the one that lent
+		p.mu.Unlock()
+		return
+	}
 	r := &reclaim{l.scope, make(chan struct{})}
 	p.reclaims = append(p.reclaims, r)
 	p.grantLocked()
@@ -55,7 +63,7 @@ func (p *Pool) grantLocked() {
 	for len(p.reclaims) > 0 {
 		r := p.reclaims[0]
 		switch {
-		case r.scope.lent == 0: // its task ended without it
+		case r.scope.lent <= r.scope.loans: // its task ended without it
 		case p.busy < p.workers:
 			r.scope.lent--
 			p.busy++

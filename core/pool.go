@@ -91,7 +91,7 @@ func (p *Pool) Add(tasks ...Task) error {
 	if !p.made() {
 		return errNoPool
 	}
-	return p.root.add(nil, StartNow, tasks)
+	return p.root.add(StartNow, tasks, nil)
 }
 
 // Submit is the long form of Add. A job whose Start is not StartNow is refused
@@ -105,7 +105,7 @@ func (p *Pool) Submit(jobs ...Job) error {
 			return fmt.Errorf("taskpool: a job that starts %v cannot be submitted to a Pool: %w", s, ErrNoScope)
 		}
 	}
-	return p.root.submit(nil, jobs)
+	return p.root.submit(jobs, nil)
 }
 
 // Resize changes how many tasks run at once; below 1 is 1. Tasks that run go

@@ -14,7 +14,7 @@ type fifo struct {
 	inline     [inlineSlots]slot
 	read, held uint8    // of inline: where the oldest is, and how many
 	size       int      // all slots
-	since      [2]int64 // ticks at which inline's first place was last filled, and the time before; 0 if that did not wait
+	since      [2]int64 // ticks at which the first that waits came in this round of inline, and in the one before; 0 if none does
 	head, tail *chunk
 }
 
@@ -62,9 +62,9 @@ func (q *fifo) push(s slot, free *spare, waits bool) {
 			i := (q.read + q.held) % inlineSlots
 			if i == 0 {
 				q.since[1], q.since[0] = q.since[0], 0
-				if waits {
-					q.since[0] = ticks()
-				}
+			}
+			if waits && q.since[0] == 0 {
+				q.since[0] = ticks()
 			}
 			q.inline[i] = s
 			q.held++
@@ -115,7 +115,7 @@ func (q *fifo) oldest() int64 {
 	case q.held == 0 && q.head != nil:
 		return q.head.since
 	case q.read+q.held > inlineSlots:
-		return q.since[1] // the first place was filled again since
+		return q.since[1] // it is of the round before
 	}
 	return q.since[0]
 }

@@ -29,7 +29,7 @@ func (f Fate) String() string { return enumName("Fate", fateNames[:], int(f)) }
 func (f Fate) MarshalText() ([]byte, error) { return enumText("Fate", fateNames[:], int(f)) }
 
 // tally counts fates; the index is the Fate.
-type tally[N int | uint64] [len(fateNames)]N
+type tally[N int32 | uint64] [len(fateNames)]N
 
 // A Result is what became of one task.
 type Result struct {
@@ -99,9 +99,21 @@ func (r Report) Err() error {
 	return errors.Join(errs...)
 }
 
-func (r *Report) count(t tally[int]) {
-	r.Succeeded, r.Failed, r.Panicked = t[FateSucceeded], t[FateFailed], t[FatePanicked]
-	r.Discarded, r.Canceled, r.Abandoned = t[FateDiscarded], t[FateCanceled], t[FateAbandoned]
+func (r *Report) count(f Fate, n int) {
+	switch f {
+	case FateSucceeded:
+		r.Succeeded = n
+	case FateFailed:
+		r.Failed = n
+	case FatePanicked:
+		r.Panicked = n
+	case FateDiscarded:
+		r.Discarded = n
+	case FateCanceled:
+		r.Canceled = n
+	case FateAbandoned:
+		r.Abandoned = n
+	}
 }
 
 // A latest keeps the last of the results put into it.

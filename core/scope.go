@@ -28,51 +28,6 @@ type Source interface {
 	Done(ctx context.Context) (Report, error)
 }
 
-type stage uint8
-
-// The stages of a request; they only go forward.
-const (
-	stageStarted stage = iota
-	stageReturned
-	stageSent
-)
-
-type scope struct {
-	pool    *Pool
-	ctx     taskContext // its values are the request's context
-	refused bool        // begun after Done
-
-	// What follows is protected by pool.mu.
-	line       line
-	held       fifo // staged
-	stage      stage
-	live       int // started and not ended: queued or running
-	running    int
-	lent       int // of the running ones, how many have lent their slot
-	accepted   int
-	fates      tally[int]
-	results    []Result
-	omitted    int
-	outcome    Outcome
-	settled    chan struct{} // closed when live becomes 0; nil if nobody waits
-	prev, next *scope        // in pool.handling, then pool.returned
-	due        int64         // ticks at which the sweep releases it
-}
-
-func (s *scope) init(p *Pool, ctx context.Context) {
-	s.pool = p
-	s.ctx = taskContext{scope: s, values: ctx}
-	s.line.scope = s
-}
-
-func (s *scope) isRoot() bool { return s == &s.pool.root }
-
-// closedLocked: its handler has returned and nothing is left to end. Nothing can
-// be added then, so it stays closed.
-func (s *scope) closedLocked() bool {
-	return s.stage >= stageReturned && s.live == 0 && s.held.size == 0
-}
-
 // Begin begins a scope on the pool, for one request, and returns a context that
 // carries it. If ctx already carries a scope of this pool whose handler has not
 // returned, as when a middleware is installed twice, that one is joined. On a
@@ -94,13 +49,6 @@ func (p *Pool) Begin(ctx context.Context) (context.Context, Scope) {
 	s.init(p, ctx)
 	s.refused = p.phase.Load() != phaseOpen
 	return (*requestContext)(s), Scope{scope: s}
-}
-
-// open reports whether the handler has not returned.
-func (s *scope) open() bool {
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	return s.stage == stageStarted
 }
 
 // FromContext returns the scope that ctx carries, or the zero Scope.
@@ -147,7 +95,7 @@ func (s Scope) add(start Start, tasks []Task) error {
 	if s.scope == nil {
 		return ErrNoScope
 	}
-	return s.scope.add(s.ctx, start, tasks)
+	return s.scope.add(start, tasks, s.inner())
 }
 
 // Submit is the long form of Add and of the staging methods: each job says when
@@ -156,7 +104,31 @@ func (s Scope) Submit(jobs ...Job) error {
 	if s.scope == nil {
 		return ErrNoScope
 	}
-	return s.scope.submit(s.ctx, jobs)
+	return s.scope.submit(jobs, s.inner())
+}
+
+// Reused names a key that only the framework's own contexts answer, and what is
+// derived from them: adapters of frameworks that reuse their contexts call it
+// right after Begin. Where a scope is then taken from such a context, its tasks
+// get the values of the context that Begin was given instead, and if that is one
+// too, none: they would read another request's.
+func (s Scope) Reused(key any) {
+	if s.scope == nil || s.joined {
+		return
+	}
+	s.scope.reused = key
+	if s.scope.request.Value(key) != nil {
+		s.scope.ctx.values = nil
+	}
+}
+
+// inner is the context whose values the tasks added through this Scope get; nil
+// for the scope's own.
+func (s Scope) inner() context.Context {
+	if s.ctx == nil || s.scope.reused != nil && s.ctx.Value(s.scope.reused) != nil {
+		return nil
+	}
+	return s.ctx
 }
 
 // Fail makes the request a failed one, whatever its status: the handler's veto.
@@ -218,146 +190,6 @@ func (s Scope) Pool() *Pool {
 	return s.scope.pool
 }
 
-// add accepts plain tasks. What needs nothing but its func becomes a slot
-// without an allocation. Here and below, inner is the context whose values the
-// tasks get, nil for the scope's own.
-func (s *scope) add(inner context.Context, start Start, tasks []Task) error {
-	var few [inlineSlots]slot
-	slots := few[:0]
-	plain := s.pool.plain && inner == nil
-	for _, t := range tasks {
-		switch {
-		case t == nil:
-			return ErrNilTask
-		case plain:
-			slots = append(slots, plainSlot(t, start))
-		default:
-			slots = append(slots, s.newJob(inner, Job{Run: t, Start: start}))
-		}
-	}
-	return s.accept(slots)
-}
-
-func (s *scope) submit(inner context.Context, jobs []Job) error {
-	var few [inlineSlots]slot
-	slots := few[:0]
-	for i := range jobs {
-		if err := jobs[i].check(); err != nil {
-			return err
-		}
-		slots = append(slots, s.newJob(inner, jobs[i]))
-	}
-	return s.accept(slots)
-}
-
-func (s *scope) newJob(inner context.Context, j Job) *job {
-	n := &job{Job: j, ctx: &s.ctx, accepted: ticks()}
-	if inner != nil {
-		n.own = taskContext{scope: s, values: inner}
-		n.ctx = &n.own
-	}
-	return n
-}
-
-// accept takes all of the slots or none.
-func (s *scope) accept(slots []slot) error {
-	p := s.pool
-	n := len(slots)
-	p.mu.Lock()
-	if err := p.refusalLocked(s, n); err != nil {
-		p.refused += uint64(n)
-		p.mu.Unlock()
-		return err
-	}
-	if s.accepted == 0 && n > 0 && s.stage == stageStarted && !s.isRoot() {
-		p.handling.push(s)
-	}
-	s.accepted += n
-	p.accepted += uint64(n)
-	for _, slot := range slots {
-		if s.stage < stageSent && startOf(slot) != StartNow {
-			s.held.push(slot, &p.spare, false)
-			p.staged++
-		} else {
-			s.startLocked(slot)
-		}
-	}
-	p.unlock()
-	return nil
-}
-
-// startLocked queues a slot, or discards it if the outcome says so.
-func (s *scope) startLocked(slot slot) {
-	p := s.pool
-	if start := startOf(slot); start != StartNow && !s.outcome.starts(start) {
-		if p.config.Hooks.Ended == nil {
-			if s.countLocked(FateDiscarded) {
-				s.keepLocked(describe(slot, FateDiscarded, nil))
-			}
-			return
-		}
-		// The hook has to be called, and not here: a worker will.
-		slot.(*job).fate = FateDiscarded
-	}
-	s.live++
-	p.queued++
-	s.queueLocked(released(slot))
-}
-
-func (s *scope) queueLocked(slot slot) {
-	p := s.pool
-	s.line.tasks.push(slot, &p.spare, p.queued > p.idleLocked())
-	if !s.line.queued {
-		p.ring.push(&s.line)
-	}
-}
-
-// countLocked counts one fate, in the scope and the pool, and reports whether
-// its result is to be kept.
-func (s *scope) countLocked(f Fate) (keep bool) {
-	s.fates[f]++
-	s.pool.fates[f]++
-	return s.pool.config.Results.keeps(f)
-}
-
-func (s *scope) keepLocked(r Result) {
-	limit := s.pool.config.ResultLimit
-	s.pool.results.put(r, limit)
-	switch {
-	case s.isRoot():
-	case len(s.results) < limit:
-		s.results = append(s.results, r)
-	default:
-		s.omitted++
-	}
-}
-
-// liveEndedLocked is told whenever a started task has ended or the response has
-// been sent: it does what waits for the last one.
-func (s *scope) liveEndedLocked() {
-	if s.live > 0 {
-		return
-	}
-	if s.settled != nil {
-		close(s.settled)
-		s.settled = nil
-	}
-	p := s.pool
-	if s.stage == stageSent && s.closedLocked() && p.config.Hooks.Drained != nil {
-		p.notices++
-		s.queueLocked(notice{})
-	}
-}
-
-func (s *scope) reportLocked() Report {
-	r := Report{Results: append([]Result(nil), s.results...), Omitted: s.omitted}
-	r.count(s.fates)
-	if s.stage == stageSent {
-		r.Outcome = s.outcome
-	}
-	return r
-}
-
 // Returned tells that the handler chain has returned or panicked: adapters call
 // it. What o does not know may be zero; that the client has gone or the deadline
 // has passed is taken from the request's context. It reports whether the scope
@@ -371,23 +203,22 @@ func (s Scope) Returned(o Outcome) bool {
 		return false
 	}
 	sc := s.scope
-	ended := sc.ctx.values.Err()
+	ended := sc.request.Err()
 	p := sc.pool
 	p.mu.Lock()
 	defer p.unlock()
 	if sc.stage == stageSent {
 		return false
 	}
-	was := sc.outcome
+	was, first := sc.outcome, sc.stage == stageStarted
 	o.Vetoed = was.Vetoed
-	if sc.stage == stageStarted {
+	if first {
 		o.Expired = o.Expired || errors.Is(ended, context.DeadlineExceeded)
 		o.Disconnected = o.Disconnected || ended != nil && !o.Expired
 		sc.stage = stageReturned
 		if sc.accepted > 0 {
 			p.handling.remove(sc)
 			p.returned.push(sc)
-			p.armSweepLocked(sc)
 		}
 	} else {
 		o.Expired, o.Disconnected = was.Expired || o.Expired, was.Disconnected || o.Disconnected
@@ -396,6 +227,8 @@ func (s Scope) Returned(o Outcome) bool {
 	sc.outcome = o
 	if p.phase.Load() != phaseOpen {
 		sc.sentLocked(PoolDone)
+	} else if first && sc.accepted > 0 {
+		p.armSweepLocked(sc)
 	}
 	return sc.accepted > 0
 }
@@ -413,20 +246,4 @@ func (s Scope) Sent(r Release) {
 		s.scope.sentLocked(r)
 	}
 	p.unlock()
-}
-
-func (s *scope) sentLocked(r Release) {
-	p := s.pool
-	s.stage = stageSent
-	s.outcome.Release = r
-	if s.accepted == 0 {
-		return
-	}
-	p.returned.remove(s)
-	for s.held.size > 0 {
-		p.staged--
-		s.startLocked(s.held.pop(&p.spare))
-	}
-	s.liveEndedLocked()
-	p.settleLocked()
 }

@@ -42,10 +42,11 @@ type worker struct {
 type step uint8
 
 const (
-	stepNone   step = iota
-	stepRun         // in the caller's code
-	stepReport      // the fate is known, the logger and the hook are to be called
-	stepCount       // only the ledger is left
+	stepNone  step = iota
+	stepRun        // in the caller's code
+	stepLog        // the fate is known, the logger and the hook are to be called
+	stepHook       // the hook is to be called, the logger was
+	stepCount      // only the ledger is left
 )
 
 func (w *worker) run() {
@@ -121,10 +122,13 @@ func (w *worker) takeLocked() bool {
 // the worker from then on, unless Done has given it up.
 func (w *worker) leaveLocked() {
 	p := w.pool
-	p.active.remove(w)
-	if !w.abandoned {
+	switch {
+	case !w.abandoned:
+		p.active.remove(w)
 		w.next, p.idle = p.idle, w
-	}
+	case w.counted:
+		p.active.remove(w)
+	} // else it stays in the list of those that Done has yet to count
 	p.unlock()
 }
 
@@ -145,7 +149,6 @@ func (w *worker) execute() {
 	case *job:
 		w.executeJob(s)
 	case notice:
-		w.step = stepReport
 		w.pool.callDrained(w.scope)
 	}
 }
@@ -214,11 +217,8 @@ func (w *worker) setFate(err error) {
 // so that counting one task and taking the next is one critical section.
 func (w *worker) finish() {
 	p := w.pool
-	if w.step < stepCount {
-		w.step = stepReport
-		if w.err != nil || p.watched {
-			w.report()
-		}
+	if w.step < stepCount && (w.err != nil || p.watched) {
+		w.report()
 	}
 	w.step = stepCount
 	p.mu.Lock()
@@ -240,18 +240,22 @@ func (w *worker) report() {
 	if _, ok := slot.(notice); ok {
 		return
 	}
-	w.result = describe(slot, w.fate, w.err)
-	p.mu.Lock()
-	late := w.abandoned
-	w.reporting = true
-	p.mu.Unlock()
-	if late {
-		return
-	}
 	ctx := taskCtx(s, slot)
-	if w.fate == FateFailed || w.fate == FatePanicked {
-		p.logFailure(ctx, w.result)
+	if w.step < stepHook {
+		w.step = stepLog
+		w.result = describe(slot, w.fate, w.err)
+		p.mu.Lock()
+		late := w.abandoned
+		w.reporting = !late
+		p.mu.Unlock()
+		if late {
+			return
+		}
+		if w.fate == FateFailed || w.fate == FatePanicked {
+			p.logFailure(ctx, w.result)
+		}
 	}
+	w.step = stepHook
 	p.callEnded(ctx, w.result)
 }
 
@@ -281,13 +285,12 @@ func (w *worker) countLocked(f Fate, r *Result) {
 	p.settleLocked()
 }
 
-// describe makes the result of the task in a slot, which ends now.
+// describe makes the result of the task in a slot that has run, or of a job,
+// which ends now.
 func describe(slot slot, f Fate, err error) Result {
 	r := Result{Name: nameOf(slot), Fate: f, Err: err, Attempts: 1}
 	j, ok := slot.(*job)
 	switch {
-	case !ok && (f == FateDiscarded || f == FateCanceled):
-		r.Attempts = 0
 	case !ok:
 	case j.started == 0:
 		r.Attempts, r.Waited = 0, time.Duration(ticks()-j.accepted)
@@ -295,6 +298,13 @@ func describe(slot slot, f Fate, err error) Result {
 		r.Attempts = j.attempts
 		r.Waited, r.Ran = time.Duration(j.started-j.accepted), time.Duration(ticks()-j.started)
 	}
+	return r
+}
+
+// describeUnrun is describe for a task that never ran.
+func describeUnrun(slot slot, f Fate, err error) Result {
+	r := describe(slot, f, err)
+	r.Attempts = 0
 	return r
 }
 
@@ -313,7 +323,8 @@ func (w *worker) caught(again *bool) {
 		return
 	}
 	v := recover()
-	if w.step == stepRun {
+	switch w.step {
+	case stepRun:
 		switch v := v.(type) {
 		case nil:
 			w.fate, w.err = FateFailed, ErrGoexit
@@ -322,13 +333,15 @@ func (w *worker) caught(again *bool) {
 		default:
 			w.fate, w.err = FatePanicked, &PanicError{Value: v, Stack: debug.Stack()}
 		}
-		w.step = stepReport
-	} else {
-		w.step = stepCount // a hook or the logger called Goexit
+		w.step = stepLog
+	case stepLog: // the logger called Goexit
+		w.step = stepHook
+	default: // a hook did
+		w.step = stepCount
 	}
 	if v == nil {
 		go w.run()
-		return
+		runtime.Goexit() // it may have been panic(nil), under GODEBUG=panicnil=1
 	}
 	*again = true
 }

@@ -1,0 +1,218 @@
+package taskpool
+
+import "context"
+
+type stage uint8
+
+// The stages of a request; they only go forward.
+const (
+	stageStarted stage = iota
+	stageReturned
+	stageSent
+)
+
+// A scope is what Scope stands for. It is one allocation, so its size counts.
+type scope struct {
+	pool    *Pool
+	request context.Context // what Begin was given
+	ctx     taskContext     // what plain tasks run with
+	reused  any             // see Scope.Reused
+	refused bool            // begun after Done
+
+	// What follows is protected by pool.mu.
+	stage      stage
+	live       int32 // started and not ended: queued or running
+	running    int32
+	lent       int32 // of the running ones, how many have lent their slot
+	loans      int32 // waits in the name of one of them, a finished one's included
+	omitted    int32
+	fates      tally[int32]
+	accepted   int
+	line       line
+	held       fifo // staged
+	results    []Result
+	outcome    Outcome
+	settled    chan struct{} // closed when live becomes 0; nil if nobody waits
+	prev, next *scope        // in pool.handling, then pool.returned
+	due        int64         // ticks at which the sweep releases it
+}
+
+func (s *scope) init(p *Pool, ctx context.Context) {
+	s.pool = p
+	s.request = ctx
+	s.ctx = taskContext{scope: s, values: ctx}
+	s.line.scope = s
+}
+
+func (s *scope) isRoot() bool { return s == &s.pool.root }
+
+// closedLocked: its handler has returned and nothing is left to end. Nothing can
+// be added then, so it stays closed.
+func (s *scope) closedLocked() bool {
+	return s.stage >= stageReturned && s.live == 0 && s.held.size == 0
+}
+
+// open reports whether the handler has not returned.
+func (s *scope) open() bool {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	return s.stage == stageStarted
+}
+
+// add accepts plain tasks. What needs nothing but its func becomes a slot
+// without an allocation. Here and below, inner is the context whose values the
+// tasks get, nil for the scope's own.
+func (s *scope) add(start Start, tasks []Task, inner context.Context) error {
+	var few [inlineSlots]slot
+	slots := few[:0]
+	plain := s.pool.plain && inner == nil
+	for _, t := range tasks {
+		switch {
+		case t == nil:
+			return ErrNilTask
+		case plain:
+			slots = append(slots, plainSlot(t, start))
+		default:
+			slots = append(slots, s.newJob(Job{Run: t, Start: start}, inner))
+		}
+	}
+	return s.accept(slots)
+}
+
+func (s *scope) submit(jobs []Job, inner context.Context) error {
+	var few [inlineSlots]slot
+	slots := few[:0]
+	for i := range jobs {
+		if err := jobs[i].check(); err != nil {
+			return err
+		}
+		slots = append(slots, s.newJob(jobs[i], inner))
+	}
+	return s.accept(slots)
+}
+
+func (s *scope) newJob(j Job, inner context.Context) *job {
+	n := &job{Job: j, ctx: &s.ctx, accepted: ticks()}
+	if inner != nil {
+		n.own = taskContext{scope: s, values: inner}
+		n.ctx = &n.own
+	}
+	return n
+}
+
+// accept takes all of the slots or none.
+func (s *scope) accept(slots []slot) error {
+	p := s.pool
+	n := len(slots)
+	p.mu.Lock()
+	if err := p.refusalLocked(s, n); err != nil {
+		p.refused += uint64(n)
+		p.mu.Unlock()
+		return err
+	}
+	if s.accepted == 0 && n > 0 && s.stage == stageStarted && !s.isRoot() {
+		p.handling.push(s)
+	}
+	s.accepted += n
+	p.accepted += uint64(n)
+	for _, slot := range slots {
+		if s.stage < stageSent && startOf(slot) != StartNow {
+			s.held.push(slot, &p.spare, false)
+			p.staged++
+		} else {
+			s.startLocked(slot)
+		}
+	}
+	p.unlock()
+	return nil
+}
+
+// startLocked queues a slot, or discards it if the outcome says so.
+func (s *scope) startLocked(slot slot) {
+	p := s.pool
+	if start := startOf(slot); start != StartNow && !s.outcome.starts(start) {
+		if p.config.Hooks.Ended == nil {
+			if s.countLocked(FateDiscarded) {
+				s.keepLocked(describeUnrun(slot, FateDiscarded, nil))
+			}
+			return
+		}
+		// The hook has to be called, and not here: a worker will.
+		slot.(*job).fate = FateDiscarded
+	}
+	s.live++
+	p.queued++
+	s.queueLocked(released(slot))
+}
+
+func (s *scope) queueLocked(slot slot) {
+	p := s.pool
+	s.line.tasks.push(slot, &p.spare, p.paused || p.queued > p.idleLocked())
+	if !s.line.queued {
+		p.ring.push(&s.line)
+	}
+}
+
+// countLocked counts one fate, in the scope and the pool, and reports whether
+// its result is to be kept.
+func (s *scope) countLocked(f Fate) (keep bool) {
+	s.fates[f]++
+	s.pool.fates[f]++
+	return s.pool.config.Results.keeps(f)
+}
+
+func (s *scope) keepLocked(r Result) {
+	limit := s.pool.config.ResultLimit
+	s.pool.results.put(r, limit)
+	switch {
+	case s.isRoot():
+	case len(s.results) < limit:
+		s.results = append(s.results, r)
+	default:
+		s.omitted++
+	}
+}
+
+// liveEndedLocked is told whenever a started task has ended or the response has
+// been sent: it does what waits for the last one.
+func (s *scope) liveEndedLocked() {
+	if s.live > 0 {
+		return
+	}
+	if s.settled != nil {
+		close(s.settled)
+		s.settled = nil
+	}
+	p := s.pool
+	if s.stage == stageSent && s.closedLocked() && p.config.Hooks.Drained != nil {
+		p.notices++
+		s.queueLocked(notice{})
+	}
+}
+
+func (s *scope) reportLocked() Report {
+	r := Report{Results: append([]Result(nil), s.results...), Omitted: int(s.omitted)}
+	for f, n := range s.fates {
+		r.count(Fate(f), int(n))
+	}
+	if s.stage == stageSent {
+		r.Outcome = s.outcome
+	}
+	return r
+}
+
+func (s *scope) sentLocked(r Release) {
+	p := s.pool
+	s.stage = stageSent
+	s.outcome.Release = r
+	if s.accepted == 0 {
+		return
+	}
+	p.returned.remove(s)
+	for s.held.size > 0 {
+		p.staged--
+		s.startLocked(s.held.pop(&p.spare))
+	}
+	s.liveEndedLocked()
+	p.settleLocked()
+}

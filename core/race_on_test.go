@@ -1,0 +1,8 @@
+//go:build race
+
+package taskpool_test
+
+import "testing"
+
+// skipUnderRace skips a test of allocations: the race detector adds its own.
+func skipUnderRace(t *testing.T) { t.Skip("the race detector allocates") }
