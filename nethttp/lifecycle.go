@@ -43,6 +43,23 @@ func (x Exchange) Scope() taskpool.Scope {
 	return x.o.scope
 }
 
+// Status notes the final status, for a framework that holds it back and may
+// change it: the last call counts. Otherwise the writer that Begin returned has
+// seen it.
+func (x Exchange) Status(status int) {
+	if x.o != nil {
+		x.o.status.Store(int32(status))
+	}
+}
+
+// Hijacked notes that the connection was hijacked, for a framework that does not
+// hand on the writer that Begin returned.
+func (x Exchange) Hijacked() {
+	if x.o != nil {
+		x.o.hijacked.Store(true)
+	}
+}
+
 // End tells the scope the outcome and arms what will tell it that the response
 // is sent. err is what the handler chain returned, where the framework has that,
 // and panicked whether it panicked; a deferred call that does not recover knows:
@@ -60,6 +77,7 @@ func (x Exchange) End(err error, panicked bool) {
 		return
 	}
 	o.returned = taskpool.Outcome{Status: o.statusNow(err, panicked), Err: err, Panicked: panicked}
+	o.rendering = err != nil && o.status.Load() == 0
 	if o.scope.Returned(o.returned) {
 		o.arm()
 	}
@@ -129,7 +147,16 @@ func (o *observer) onStreamClosed() (ok bool) {
 // release tells the scope that the response is sent, and before that the true
 // status, if the framework rendered an error after its middleware had returned.
 func (o *observer) release(r taskpool.Release) {
-	if status := int(o.status.Load()); status != 0 && status != o.returned.Status {
+	status := int(o.status.Load())
+	if status == 0 && o.rendering && r == taskpool.HandlerReturned {
+		// The context ended before the error was rendered: it was one that a
+		// middleware had put a timeout on. What is written will release.
+		o.early.Store(uint32(r))
+		if status = int(o.status.Load()); status == 0 {
+			return
+		}
+	}
+	if status != 0 && status != o.returned.Status {
 		out := o.returned
 		out.Status = status
 		o.scope.Returned(out)

@@ -32,7 +32,11 @@ type observer struct {
 	status   atomic.Int32 // the final status, 0 until it is known
 	hijacked atomic.Bool
 
-	returned taskpool.Outcome // what the scope was told; written before a trigger is armed
+	early atomic.Uint32 // the Release of a trigger that came before the status
+
+	// Written before a trigger is armed.
+	returned  taskpool.Outcome // what the scope was told
+	rendering bool             // the framework is still to render an error
 }
 
 // The optional interfaces of a ResponseWriter. Those that only
@@ -97,7 +101,12 @@ func (o *observer) wrote(status int) {
 	if status < 200 && status != http.StatusSwitchingProtocols {
 		return
 	}
-	o.status.CompareAndSwap(0, int32(status))
+	if !o.status.CompareAndSwap(0, int32(status)) {
+		return
+	}
+	if r := o.early.Load(); r != 0 {
+		o.release(taskpool.Release(r))
+	}
 }
 
 func (o *observer) writeHeader(status int) {

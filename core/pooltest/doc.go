@@ -1,0 +1,59 @@
+// Package pooltest is the conformance kit of the adapters: what puts a
+// taskpool scope around the requests of a web framework shows with it that it
+// changes nothing on the wire, delays no response, releases what was staged at
+// the right moment, and loses no task.
+//
+// An adapter's test describes the framework in an [Adapter] and hands it over:
+//
+//	func TestConformance(t *testing.T) {
+//		pooltest.Test(t, pooltest.Adapter{
+//			Name: "untracked",
+//			Handler: func(h pooltest.Handler, srcs ...taskpool.Source) http.Handler {
+//				next := pooltest.HTTP(h)
+//				for _, src := range slices.Backward(srcs) {
+//					next = httppool.Middleware(src)(next)
+//				}
+//				return next
+//			},
+//			Release: taskpool.HandlerReturned,
+//			HTTP2:   taskpool.StreamClosed,
+//			Hijack:  taskpool.HandlerReturned,
+//		})
+//	}
+//
+// # How it looks
+//
+// The kit owns the listener and speaks to the server through real sockets on
+// the loopback interface. The server's connections record every write and can
+// withhold the return of one of them; the client reads a response up to its
+// exact end, the last chunk or the end of the connection. The same program runs
+// with and without the middleware, and what the two put on the wire has to be
+// equal. Order is observed, through what blocks and what a journal says, and
+// never timed: a wait that is too long is a failure that says what it waited
+// for, and prints the journal.
+//
+// Every check also shows that each accepted task got exactly one fate, that the
+// pool's ledger adds up, and that no goroutine is left. It looks at all
+// goroutines of the process, so [Test] must not run beside parallel tests.
+//
+// # The checks
+//
+// Their names say what is shown, and go test -run 'TestConformance/untracked/outcome'
+// runs some of them.
+//
+//   - complete: the client has the whole response, its end included, while tasks are blocked
+//   - wire: bytes, writes and flushes are those of the bare framework, with tasks and without
+//   - exact, inexact: what is staged starts after the last write has returned, or as declared
+//   - h2, h2c: the same over HTTP/2, where a response is a stream and a window may be full
+//   - outcome, timeout: the outcome that the pool is told, and so what starts and what is discarded
+//   - hijack, pipelined, withheld body: connections that are used in other ways
+//   - context, reuse, twice: a task's context, and one scope for one request
+//   - shutdown, load: every task has exactly one fate
+//   - http: interfaces, sendfile and order, of the net/http family alone
+//
+// # Capabilities
+//
+// Frameworks differ, and the fields of an Adapter say how. They skip nothing:
+// they choose what is expected. An adapter whose releases are more exact than
+// it says fails as one does whose are less.
+package pooltest

@@ -1,0 +1,139 @@
+package pooltest_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/elite-libs/taskpool/core"
+	"github.com/elite-libs/taskpool/core/pooltest"
+)
+
+// A fault is an adapter with one mistake, a check that has to find it, and what
+// that check has to say.
+type fault struct {
+	name  string
+	a     pooltest.Adapter
+	check string
+	says  string
+}
+
+func faults() []fault {
+	said := func(a pooltest.Adapter, differently func(a *pooltest.Adapter)) pooltest.Adapter {
+		differently(&a)
+		return a
+	}
+	closing := said(exact("", observe), func(a *pooltest.Adapter) { a.Server = atClose })
+	modest := said(exact("", observe), func(a *pooltest.Adapter) { a.Release = taskpool.HandlerReturned })
+	noFlush := said(adapter("", observe), func(a *pooltest.Adapter) { a.NoFlush = true })
+	noHijack := said(adapter("", observe), func(a *pooltest.Adapter) { a.Hijack = 0 })
+	earlyStream := said(adapter("", armed(at(taskpool.StreamClosed))), func(a *pooltest.Adapter) { a.HTTP2 = taskpool.StreamClosed })
+
+	return []fault{
+		{"released by the handler's return, and said to be exact",
+			exact("", armed(at(taskpool.Flushed))), "exact/small/keep-alive", "before the last write"},
+		{"released beside the last write, and said to be exact",
+			exact("", armed(beside)), "exact/chunked/close", "before the last write"},
+		{"exact, and said not to be",
+			modest, "inexact/small/keep-alive", "Outcome.Release is flushed"},
+		{"released while the window is full",
+			earlyStream, "h2c/full window", "before the client let"},
+		{"released while the window is full, TLS",
+			earlyStream, "h2/full window", "before the client let"},
+		{"released before an outer handler returns",
+			adapter("", armed(at(taskpool.HandlerReturned))), "http/released by the outermost handler", "before the outermost handler"},
+		{"a hijacked connection is a 200",
+			adapter("", blind), "hijack", "Outcome.Status is 200"},
+		{"Hijack works, and is said not to",
+			noHijack, "hijack", "Hijack: <nil>"},
+		{"Flush works, and is said not to",
+			noFlush, "wire/flushed event", "NoFlush is set"},
+		{"a Flush costs the Content-Length",
+			adapter("", within(flushAfter)), "wire/small/keep-alive", "on the wire"},
+		{"a Flush costs a write",
+			adapter("", within(flushAfter)), "wire/chunked/keep-alive", "writes are"},
+		{"a header more",
+			adapter("", within(addHeader)), "wire/empty/keep-alive", "on the wire"},
+		{"optional interfaces are lost",
+			adapter("", within(hideInterfaces)), "http/interfaces", "without the middleware"},
+		{"optional interfaces are lost over HTTP/2",
+			adapter("", within(hideInterfaces)), "h2c/interfaces", "without the middleware"},
+		{"sendfile is lost",
+			adapter("", within(hideInterfaces)), "http/sendfile", "writes are"},
+		{"the last chunk is missing",
+			adapter("", around(abort)), "complete/chunked/keep-alive", "the response was cut"},
+		{"the connection is closed",
+			adapter("", within(closeAfter)), "complete/small/keep-alive", "the connection was closed: true, want false"},
+		{"a stream delays the tasks of another",
+			adapter("", together()), "h2c/a slow stream delays no other's tasks", "waited"},
+		{"the body is lost",
+			adapter("", within(loseBody)), "wire/body with a length", "did not see the body"},
+		{"a panic is swallowed",
+			adapter("", around(swallow)), "outcome/panic", "on the wire"},
+		{"a panic is swallowed inside",
+			adapter("", within(swallow)), "complete/panic/keep-alive", "after a panic"},
+		{"ErrAbortHandler is swallowed",
+			adapter("", around(swallow)), "outcome/ErrAbortHandler passes untouched", "want the end of the connection"},
+		{"a panic is raised again",
+			adapter("", around(raiseAgain)), "outcome/panic passes untouched", "raised 2 times"},
+		{"tasks get a canceled context",
+			adapter("", on(canceled)), "context/outlives the request", "its context has ended"},
+		{"tasks get no values",
+			adapter("", on(withoutValues)), "context/values", "its context has <nil>"},
+		{"a scope for each connection",
+			adapter("", perConnection()), "reuse/next request on the connection", "not fresh"},
+		{"the inner scope is another",
+			adapter("", on(stranger)), "twice/small", "Fate(0), want succeeded"},
+		{"tasks run before the response",
+			adapter("", armed(inline)), "complete/small/keep-alive", "no complete response"},
+		{"nothing ever releases",
+			adapter("", armed(never)), "inexact/small/keep-alive", "waited"},
+		{"released when the connection closes",
+			closing, "complete/small/keep-alive", "waited"},
+		{"a status that nobody sees",
+			adapter("", blind), "outcome/404", "task on failure to start"},
+		{"1xx taken for the status",
+			adapter("", hasty), "outcome/103 then 404", "task on failure to start"},
+		{"the body is read first",
+			adapter("", around(readBody)), "withheld body/Content-Length", "waited"},
+		{"the handler is not told that the client has gone",
+			adapter("", on(withoutCancel)), "outcome/client gone", "did not end when the client had gone"},
+	}
+}
+
+// find has the kit look for a fault with one check.
+func (f fault) find(t *testing.T) {
+	found := false
+	pooltest.Checks(f.a, time.Second, func(name string, run func(testing.TB)) {
+		if name != f.check {
+			return
+		}
+		found = true
+		if got := record(t, run); !strings.Contains(got, f.says) {
+			t.Errorf("the check %q says %q, want %q", f.check, got, f.says)
+		}
+	})
+	if !found {
+		t.Errorf("there is no check %q", f.check)
+	}
+}
+
+func TestFaultyAdapterIsFound(t *testing.T) {
+	for _, f := range faults() {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel() // goroutines are not counted where something else is wrong
+			f.find(t)
+		})
+	}
+}
+
+func TestGoroutineThatIsLeftIsFound(t *testing.T) {
+	forever := make(chan struct{})
+	defer close(forever)
+	leave := func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+		go func() { <-forever }()
+		next.ServeHTTP(w, r)
+	}
+	fault{"", adapter("", around(leave)), "complete/small/keep-alive", "2 goroutines are left"}.find(t)
+}

@@ -1,0 +1,115 @@
+package pooltest
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// A run is one check on one adapter. Only the check's own goroutine may end it
+// with Fatal; handlers and tasks call errorf.
+type run struct {
+	testing.TB
+	adapter  Adapter
+	patience time.Duration
+	journal  *journal
+
+	mu    sync.Mutex // protects what follows
+	gates []*gate
+	ended bool
+}
+
+func newRun(t testing.TB, a Adapter, patience time.Duration) *run {
+	r := &run{TB: t, adapter: a, patience: patience, journal: new(journal)}
+	before := goroutines()
+	t.Cleanup(func() { // the first to be registered is the last to be called
+		r.goroutinesEnd(before)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.ended = true
+	})
+	return r
+}
+
+// eventually waits for what can only be looked at, not waited for.
+func (r *run) eventually(done func() bool) bool {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	deadline := time.Now().Add(r.patience)
+	for !done() {
+		if time.Now().After(deadline) {
+			return false
+		}
+		<-tick.C
+	}
+	return true
+}
+
+// wait waits for c to be closed, and ends the check if that takes too long.
+func (r *run) wait(c <-chan struct{}, what string) {
+	r.Helper()
+	if !r.within(c) {
+		r.Fatalf("waited %v for %s\n%s", r.patience, what, r.journal)
+	}
+}
+
+// within is wait for handlers, which must not end the check.
+func (r *run) within(c <-chan struct{}) bool {
+	t := time.NewTimer(r.patience)
+	defer t.Stop()
+	select {
+	case <-c:
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
+// errorf fails the check and shows the journal. What a failed check has left
+// behind may come too late to be heard.
+func (r *run) errorf(format string, args ...any) {
+	r.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return
+	}
+	r.Errorf(format+"\n%s", append(args, r.journal)...)
+}
+
+func (r *run) fatalf(format string, args ...any) {
+	r.Helper()
+	r.Fatalf(format+"\n%s", append(args, r.journal)...)
+}
+
+// A gate is opened once.
+type gate struct {
+	opened chan struct{}
+	done   atomic.Bool
+}
+
+// gate makes a gate that the end of the check opens at the latest, before
+// servers are stopped. So handlers and tasks wait for gates without a limit, and
+// a failed check hangs nowhere.
+func (r *run) gate() *gate {
+	g := &gate{opened: make(chan struct{})}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gates = append(r.gates, g)
+	return g
+}
+
+func (g *gate) open() {
+	if g.done.CompareAndSwap(false, true) {
+		close(g.opened)
+	}
+}
+
+func (r *run) openAll() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, g := range r.gates {
+		g.open()
+	}
+}

@@ -1,0 +1,31 @@
+package httppool_test
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+
+	taskpool "github.com/elite-libs/taskpool/core"
+	"github.com/elite-libs/taskpool/core/pooltest"
+	httppool "github.com/elite-libs/taskpool/nethttp"
+)
+
+func TestConformance(t *testing.T) {
+	untracked := pooltest.Adapter{
+		Name: "untracked",
+		Handler: func(h pooltest.Handler, srcs ...taskpool.Source) http.Handler {
+			next := pooltest.HTTP(h)
+			for _, src := range slices.Backward(srcs) {
+				next = httppool.Middleware(src)(next)
+			}
+			return next
+		},
+		Release: taskpool.HandlerReturned,
+		HTTP2:   taskpool.StreamClosed,
+		Hijack:  taskpool.HandlerReturned,
+	}
+	tracked := untracked
+	tracked.Name, tracked.Release, tracked.Server = "tracked", taskpool.Flushed, httppool.Track
+	pooltest.Test(t, untracked)
+	pooltest.Test(t, tracked)
+}
