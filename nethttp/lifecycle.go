@@ -77,7 +77,7 @@ func (x Exchange) End(err error, panicked bool) {
 		return
 	}
 	o.returned = taskpool.Outcome{Status: o.statusNow(err, panicked), Err: err, Panicked: panicked}
-	o.rendering = err != nil && o.status.Load() == 0
+	o.rendering = err != nil && o.seen() == 0
 	if o.scope.Returned(o.returned) {
 		o.arm()
 	}
@@ -85,7 +85,7 @@ func (x Exchange) End(err error, panicked bool) {
 
 // statusNow is the status as far as it is known when the handler returns.
 func (o *observer) statusNow(err error, panicked bool) int {
-	status := int(o.status.Load())
+	status := o.seen()
 	switch {
 	case status != 0 || o.hijacked.Load() || panicked:
 		return status
@@ -147,12 +147,12 @@ func (o *observer) onStreamClosed() (ok bool) {
 // release tells the scope that the response is sent, and before that the true
 // status, if the framework rendered an error after its middleware had returned.
 func (o *observer) release(r taskpool.Release) {
-	status := int(o.status.Load())
+	status := o.seen()
 	if status == 0 && o.rendering && r == taskpool.HandlerReturned {
 		// The context ended before the error was rendered: it was one that a
 		// middleware had put a timeout on. What is written will release.
 		o.early.Store(uint32(r))
-		if status = int(o.status.Load()); status == 0 {
+		if status = o.seen(); status == 0 {
 			return
 		}
 	}

@@ -109,6 +109,15 @@ func (o *observer) wrote(status int) {
 	}
 }
 
+// seen is the final status as far as it is known. On a hijacked connection
+// nobody knows it.
+func (o *observer) seen() int {
+	if o.hijacked.Load() {
+		return 0
+	}
+	return int(o.status.Load())
+}
+
 func (o *observer) writeHeader(status int) {
 	o.base.WriteHeader(status) // panics if the status is none
 	o.wrote(status)

@@ -56,6 +56,10 @@ type Adapter struct {
 	NoInformational bool // a 1xx status of a handler is not sent
 	NoDisconnect    bool // the request's context does not end when the client goes: Outcome.Disconnected is never set
 	ReadsBody       bool // a handler runs only when the whole body of the request has come
+
+	// Leaves are the functions of the goroutines that the framework itself leaves
+	// for a while, or for ever, when its server has stopped, as a stack names them.
+	Leaves []string
 }
 
 // Recovery says where a framework recovers the panics of its handlers.

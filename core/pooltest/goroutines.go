@@ -2,6 +2,7 @@ package pooltest
 
 import (
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -34,7 +35,7 @@ func (r *run) goroutinesEnd(before map[string]string) {
 	if !r.eventually(func() bool {
 		left = left[:0]
 		for id, stack := range goroutines() {
-			if _, ok := before[id]; !ok {
+			if _, ok := before[id]; !ok && !r.adapter.leaves(stack) {
 				left = append(left, stack)
 			}
 		}
@@ -42,4 +43,11 @@ func (r *run) goroutinesEnd(before map[string]string) {
 	}) {
 		r.Errorf("%d goroutines are left:\n%s", len(left), strings.Join(left, "\n\n"))
 	}
+}
+
+// leaves reports whether a goroutine is one that the framework is known to leave.
+func (a Adapter) leaves(stack string) bool {
+	return slices.ContainsFunc(a.Leaves, func(function string) bool {
+		return strings.Contains(stack, "\n"+function+"(")
+	})
 }
