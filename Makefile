@@ -8,13 +8,13 @@ ADDR        ?= 127.0.0.1:8080
 LINT        := v2.15.0
 LINT_BIN    := .bin/golangci-lint-$(LINT)
 
-.PHONY: help run test race ci fmt vet alone lint tidy tidy-check bench go cc
+.PHONY: help run test race ci fmt vet alone newest lint tidy tidy-check bench go cc
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-run: go ## start the orders service (FRAMEWORK=nethttp, ADDR=127.0.0.1:8080) and print a curl line to try
+run: go ## start the orders service (FRAMEWORK=nethttp, gin, echo or fiber; ADDR=127.0.0.1:8080) and print a curl line to try
 	@$(GO) build -o .bin/orders-$(FRAMEWORK) ./examples/$(FRAMEWORK)
 	@ADDR=$(ADDR) exec .bin/orders-$(FRAMEWORK) # not go run, which hands on no SIGTERM
 
@@ -24,7 +24,7 @@ test: go ## run the tests of every module
 race: go cc ## run the tests of every module under the race detector
 	$(GO) test -race $(PACKAGES)
 
-ci: fmt vet lint tidy-check alone race ## all that a change has to pass
+ci: fmt vet lint tidy-check alone newest race ## all that a change has to pass
 
 fmt: go ## check that every file is formatted
 	@files=$$(gofmt -l $(MODULES)); test -z "$$files" || { echo "not formatted, run gofmt -w:"; echo "$$files"; exit 1; }
@@ -35,6 +35,9 @@ vet: go ## go vet over the workspace
 alone: go ## build, vet and test each module as its users get it, without the workspace
 	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && GOWORK=off $(GO) build ./... && GOWORK=off $(GO) vet ./... && GOWORK=off $(GO) test ./...); done
 
+newest: go cc ## test Fiber on the newest fasthttp, which needs Go 1.26 (fiber/fasthttp-newest.mod); alone has its oldest
+	cd fiber && GOWORK=off $(GO) test -race -modfile=fasthttp-newest.mod ./...
+
 lint: $(LINT_BIN) ## golangci-lint, at a pinned version that is installed into .bin
 	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && ../$(LINT_BIN) run --config ../.golangci.yml ./...); done
 
@@ -44,9 +47,11 @@ $(LINT_BIN): | go
 
 tidy: go ## go mod tidy in every module
 	@set -e; for m in $(MODULES); do (cd $$m && $(GO) mod tidy); done
+	cd fiber && $(GO) mod tidy -modfile=fasthttp-newest.mod
 
 tidy-check: go ## check that go mod tidy would change nothing
 	@set -e; for m in $(MODULES); do (cd $$m && $(GO) mod tidy -diff) || { echo "$$m: run make tidy"; exit 1; }; done
+	@cd fiber && $(GO) mod tidy -diff -modfile=fasthttp-newest.mod
 
 bench: go ## the benchmarks of every module
 	$(GO) test -run '^$$' -bench . $(PACKAGES)

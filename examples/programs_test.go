@@ -17,7 +17,7 @@ import (
 )
 
 // programs are the folders of the programs: the same service on each framework, so the same tests.
-var programs = []string{"nethttp"}
+var programs = []string{"nethttp", "gin", "echo", "fiber"}
 
 const fine = `{"customer":"ada","item":"tea","quantity":2}`
 

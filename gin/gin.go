@@ -1,0 +1,82 @@
+// Package ginpool gives the requests of Gin background tasks: its middleware
+// puts a scope of a taskpool into the context of each request and starts what
+// the request staged once its response is sent.
+//
+//	pool := taskpool.New(taskpool.Config{})
+//	router := gin.New()
+//	router.Use(ginpool.Middleware(pool), gin.Recovery())
+//	srv := &http.Server{Addr: ":8080", Handler: router}
+//	err := httppool.Serve(ctx, srv, pool, 20*time.Second)
+//
+// A Gin engine is a handler of net/http, so the server, its shutdown and what is
+// promised of when tasks start are those of package httppool; serve with
+// httppool.Serve, or call httppool.Track on the server, for exact releases.
+package ginpool
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+
+	taskpool "github.com/elite-libs/taskpool/core"
+	httppool "github.com/elite-libs/taskpool/nethttp"
+	"github.com/gin-gonic/gin"
+)
+
+// Middleware puts a scope of src into the context of each request: From(c), or
+// taskpool.FromContext(c.Request.Context()) in code that does not know Gin. It
+// belongs first, outside of Recovery: it sees the panics of what is inside and
+// recovers none. Outside of it, Recovery answers 500 to what it takes for a
+// panic, which is a failure too. Outcome.Err is the last of c.Errors.
+//
+// Gin reuses its contexts, so a task must never see c: take what it needs before
+// the handler returns. If a scope is taken from c itself (with
+// Engine.ContextWithFallback) or a context derived from it, its tasks get the
+// values of the request's context instead.
+//
+// With a nil src adding tasks fails with taskpool.ErrNoScope.
+func Middleware(src taskpool.Source) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		x, _, r := httppool.Begin(src, c.Writer, c.Request)
+		x.Scope().Reused(gin.ContextKey)
+		w := &writer{c.Writer, x}
+		// They stay: what is outside may still write, and be observed.
+		c.Writer, c.Request = w, r
+		panicked := true
+		defer func() {
+			var err error
+			if last := c.Errors.Last(); last != nil {
+				err = last.Err
+			}
+			x.Status(w.Status())
+			x.End(err, panicked)
+		}()
+		c.Next()
+		panicked = false
+	}
+}
+
+// From returns the scope of a request; the zero Scope if Middleware is not
+// installed.
+func From(c *gin.Context) taskpool.Scope { return taskpool.FromContext(c.Request.Context()) }
+
+// A writer observes the status, which Gin holds back until the first byte.
+type writer struct {
+	gin.ResponseWriter
+	x httppool.Exchange
+}
+
+func (w *writer) WriteHeader(status int) {
+	w.ResponseWriter.WriteHeader(status)
+	w.x.Status(w.Status())
+}
+
+func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := w.ResponseWriter.Hijack()
+	if err == nil {
+		w.x.Hijacked()
+	}
+	return c, rw, err
+}
+
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
