@@ -1,0 +1,61 @@
+package ginpool_test
+
+import (
+	"io"
+	"net/http"
+	"testing"
+
+	taskpool "github.com/elite-libs/taskpool/core"
+	"github.com/elite-libs/taskpool/core/pooltest"
+	ginpool "github.com/elite-libs/taskpool/gin"
+	httppool "github.com/elite-libs/taskpool/nethttp"
+	"github.com/gin-gonic/gin"
+)
+
+func init() { gin.SetMode(gin.ReleaseMode) }
+
+// handler builds the engine: outer, the pool's middleware, inner, and h.
+func handler(outer, inner []gin.HandlerFunc) func(pooltest.Handler, ...taskpool.Source) http.Handler {
+	return func(h pooltest.Handler, srcs ...taskpool.Source) http.Handler {
+		engine := gin.New()
+		engine.Use(outer...)
+		for _, src := range srcs {
+			engine.Use(ginpool.Middleware(src))
+		}
+		engine.Use(inner...)
+		engine.Any("/*path", func(c *gin.Context) {
+			if err := h(pooltest.HTTPExchange{W: c.Writer, R: c.Request}); err != nil {
+				_ = c.AbortWithError(http.StatusInternalServerError, err)
+			}
+		})
+		return engine
+	}
+}
+
+func TestConformance(t *testing.T) {
+	recovery := []gin.HandlerFunc{gin.RecoveryWithWriter(io.Discard)}
+	a := pooltest.Adapter{
+		Handler:         handler(nil, nil),
+		Release:         taskpool.HandlerReturned,
+		HTTP2:           taskpool.StreamClosed,
+		Hijack:          taskpool.HandlerReturned,
+		Errors:          true,
+		NoInformational: true,
+	}
+	for _, v := range []struct {
+		name         string
+		recovery     pooltest.Recovery
+		outer, inner []gin.HandlerFunc
+	}{
+		{"bare", pooltest.NoRecovery, nil, nil},
+		{"recovery inside", pooltest.RecoveryInside, nil, recovery},
+		{"recovery outside", pooltest.RecoveryOutside, recovery, nil},
+	} {
+		a.Recovery, a.Handler = v.recovery, handler(v.outer, v.inner)
+		untracked, tracked := a, a
+		untracked.Name = v.name + ", untracked"
+		tracked.Name, tracked.Release, tracked.Server = v.name+", tracked", taskpool.Flushed, httppool.Track
+		pooltest.Test(t, untracked)
+		pooltest.Test(t, tracked)
+	}
+}
