@@ -8,6 +8,7 @@ import (
 type (
 	scopeKey struct{} // answered with the *scope a context belongs to
 	taskKey  struct{} // answered with the *scope, a pool's root included, of the task that a context was given to
+	jobKey   struct{} // answered with the *job, if the task is one
 )
 
 // requestContext is the view of a scope that the handler has: everything is the
@@ -32,6 +33,8 @@ func (c *requestContext) Value(key any) any {
 // taken from and the cancelation of the pool.
 type taskContext struct {
 	scope  *scope
+	job    *job            // nil for plain tasks
+	inner  bool            // values are not those of the scope's own context
 	values context.Context // nil for a pool's own tasks, and if they are the framework's to reuse
 }
 
@@ -49,6 +52,8 @@ func (c *taskContext) Value(key any) any {
 		return c.scope
 	case taskKey{}:
 		return c.scope
+	case jobKey{}:
+		return c.job
 	}
 	// The pool's context answers one key, the one by which the context package
 	// finds what cancels a context. It must not see the request's there: then
@@ -57,6 +62,14 @@ func (c *taskContext) Value(key any) any {
 		return v
 	}
 	return c.values.Value(key)
+}
+
+// A runContext is a taskContext with a timeout. It has a type of its own so that
+// FromContext knows it: a task that adds the next one would otherwise build a
+// chain of contexts.
+type runContext struct {
+	context.Context
+	task *taskContext
 }
 
 // scopeOf is the scope that ctx belongs to, or nil.
@@ -69,4 +82,10 @@ func scopeOf(ctx context.Context) *scope {
 func taskOf(ctx context.Context) *scope {
 	s, _ := ctx.Value(taskKey{}).(*scope)
 	return s
+}
+
+// jobOf is the job that ctx was given to, or nil.
+func jobOf(ctx context.Context) *job {
+	j, _ := ctx.Value(jobKey{}).(*job)
+	return j
 }

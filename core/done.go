@@ -1,7 +1,9 @@
 package taskpool
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 )
 
@@ -64,6 +66,7 @@ func (p *Pool) closeLocked() {
 	for p.returned.head != nil {
 		p.returned.head.sentLocked(PoolDone)
 	}
+	p.hurryLocked()
 	p.settleLocked()
 }
 
@@ -75,9 +78,7 @@ func (p *Pool) overLocked() {
 	if p.cutCause != nil {
 		p.doneErr = &cutError{p.doneReport.Canceled, p.doneReport.Abandoned, p.cutCause}
 	}
-	if p.sweep != nil {
-		p.sweep.Stop()
-	}
+	p.disarmLocked()
 	close(p.finished)
 }
 
@@ -90,6 +91,7 @@ func (p *Pool) cut(cause error) {
 	}
 	p.phase.Store(phaseClosed)
 	p.cutCause = cause
+	p.freeLanesLocked()
 	p.workers += p.busy // the running tasks may be stuck, and what follows must not wait for them
 	p.unstageLocked()
 	if p.config.Hooks.Ended == nil {
@@ -132,6 +134,25 @@ func (p *Pool) finishedWithin(d time.Duration) bool {
 	}
 }
 
+// hurryLocked ends all waiting for a time: delayed jobs are queued, and those
+// that wait for another run end with the error of the last one.
+func (p *Pool) hurryLocked() {
+	var waiting []*job
+	for _, a := range p.alarms.heap {
+		if a.job != nil && a.job.waits != waitsNot {
+			waiting = append(waiting, a.job)
+		}
+	}
+	slices.SortStableFunc(waiting, func(a, b *job) int { return cmp.Compare(a.alarm.at, b.alarm.at) })
+	for _, j := range waiting {
+		if j.waits == waitsRetry {
+			j.fate = FateFailed
+		}
+		p.stopAlarmLocked(&j.alarm)
+		j.alarmLocked()
+	}
+}
+
 // unstageLocked queues what is staged, with no regard to outcomes: it will be
 // canceled there.
 func (p *Pool) unstageLocked() {
@@ -150,8 +171,8 @@ func (p *Pool) unstageLocked() {
 // cancelQueuedLocked cancels what is queued, without a hook.
 func (p *Pool) cancelQueuedLocked() {
 	var notices []*scope
-	for p.ring.head != nil {
-		s, slot := p.ring.pop(&p.spare)
+	for !p.rings.empty() {
+		s, slot := p.rings.pop(&p.spare)
 		if _, ok := slot.(notice); ok {
 			notices = append(notices, s)
 			continue
@@ -159,12 +180,13 @@ func (p *Pool) cancelQueuedLocked() {
 		p.queued--
 		s.live--
 		f, err := FateCanceled, errCut
-		if j, ok := slot.(*job); ok && j.fate == FateDiscarded {
-			f, err = FateDiscarded, nil
+		if j, ok := slot.(*job); ok && j.fate != 0 && j.fate != FateCanceled {
+			f, err = j.fate, j.err
 		}
 		if s.countLocked(f) {
 			s.keepLocked(describeUnrun(slot, f, err))
 		}
+		settle(slot, f, err)
 		s.liveEndedLocked()
 	}
 	for _, s := range notices {

@@ -9,7 +9,8 @@ type drainer struct {
 	err    error
 }
 
-// Drain waits until nothing is running or queued and leaves the pool open. What
+// Drain waits until nothing is running, queued, delayed or waiting for a retry,
+// and leaves the pool open. What
 // is staged is not waited for: the response that it waits for may be the
 // caller's own.
 //
@@ -105,7 +106,9 @@ func (s Scope) Drain(ctx context.Context) (Report, error) {
 }
 
 // quietLocked reports whether nothing is running and nothing can start by itself.
-func (p *Pool) quietLocked() bool { return p.running+p.queued+p.notices == 0 }
+func (p *Pool) quietLocked() bool {
+	return p.running+p.queued+p.notices+p.delayed+p.retrying == 0
+}
 
 // settleLocked is told whenever something has ended: it ends the waits that
 // nothing is left for.

@@ -101,9 +101,9 @@ func (p *Pool) logFailure(ctx context.Context, r Result) {
 	p.log(ctx, slog.LevelError, "task "+r.Fate.String(), attrs...)
 }
 
-func (p *Pool) logOverrun(j *job, timeout time.Duration) {
-	p.log(j.ctx, slog.LevelWarn, "task overran its timeout",
-		slog.String("task", nameOf(j)), slog.Duration("timeout", timeout), slog.Duration("ran", time.Duration(ticks()-j.started)))
+func (p *Pool) logOverrun(j *job, attempt int, timeout, ran time.Duration) {
+	p.log(&j.ctx, slog.LevelWarn, "task overran its timeout",
+		slog.String("task", nameOf(j)), slog.Int("attempt", attempt), slog.Duration("timeout", timeout), slog.Duration("ran", ran))
 }
 
 // log writes to the pool's logger. A handler that panics harms nobody.

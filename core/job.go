@@ -15,11 +15,41 @@ type Task func(ctx context.Context) error
 
 // A Job is a task with its options. The zero value of each field is its default.
 type Job struct {
-	Run     Task          // the work; nil is refused with ErrNilTask
-	Name    string        // in reports, hooks and logs; empty: the name of the function in Run
-	Start   Start         // when it may start; anything but StartNow needs a scope
-	Timeout time.Duration // of one run; 0 means Config.Timeout, negative means none
+	Run      Task          // the work; nil is refused with ErrNilTask
+	Name     string        // in reports, hooks and logs; empty: the name of the function in Run
+	Start    Start         // when it may start; anything but StartNow needs a scope
+	Priority Priority      // higher first; default PriorityNormal
+	Delay    time.Duration // not before this long after its release; 0 means none, negative is refused
+	Timeout  time.Duration // of one run; 0 means Config.Timeout, negative means none
+	Retry    Retry         // whether a run that failed is repeated; nil means one run
+	Lane     string        // tasks that share a limit or a pace; empty is none, one that Config.Lanes does not name has no limit of its own
+
+	promise promise // of Async
 }
+
+// Priority says which of the tasks that wait goes first. Nothing starves: of
+// every 16 starts one looks for a normal task first, and of every 64 one for a
+// low one.
+type Priority int8
+
+// The priorities.
+const (
+	PriorityLow    Priority = -1
+	PriorityNormal Priority = 0
+	PriorityHigh   Priority = 1
+)
+
+var priorityNames = [...]string{"low", "normal", "high"}
+
+// String names the priority, such as "high".
+func (p Priority) String() string { return enumName("Priority", priorityNames[:], int(p)+1) }
+
+// MarshalText gives the same text as String; an unknown value is an error.
+func (p Priority) MarshalText() ([]byte, error) {
+	return enumText("Priority", priorityNames[:], int(p)+1)
+}
+
+func (p Priority) level() level { return level(1 - p) }
 
 // Start says when a job may start.
 type Start uint8
@@ -74,13 +104,27 @@ type notice struct{}
 // func: a context of its own, a timeout, hooks.
 type job struct {
 	Job
-	ctx      *taskContext
-	own      taskContext // what ctx points at if it is not the scope's
-	accepted int64       // ticks
-	started  int64       // ticks; 0 if it never ran
+	ctx      taskContext
+	accepted int64 // ticks
+	started  int64 // ticks of the last run; 0 if it never ran
+	ended    int64 // ticks at which the last run failed, if it is to run again
 	attempts int
-	fate     Fate // decided without a run: discarded or canceled; 0 else
+	fate     Fate  // decided without another run; 0 else
+	err      error // of the last run, if it is to run again
+	waits    waits
+	alarm    alarm
+	lane     *lane // while it runs
+	overrun  bool  // it runs on after its timeout
 }
+
+// waits says what a job's alarm is for.
+type waits uint8
+
+const (
+	waitsNot waits = iota // a run that may overrun its timeout
+	waitsDelay
+	waitsRetry
+)
 
 // plainSlot is the slot of a task that needs nothing but its func.
 func plainSlot(t Task, start Start) slot {
@@ -95,8 +139,8 @@ func plainSlot(t Task, start Start) slot {
 	return t
 }
 
-// jobOf gives back what was added, for those who look into a queue.
-func jobOf(s slot) (j Job, ok bool) {
+// asJob gives back what was added, for those who look into a queue.
+func asJob(s slot) (j Job, ok bool) {
 	switch s := s.(type) {
 	case Task:
 		j = Job{Run: s}
@@ -143,7 +187,7 @@ func startOf(s slot) Start {
 
 // nameOf is the name that a slot is reported by.
 func nameOf(s slot) string {
-	j, _ := jobOf(s)
+	j, _ := asJob(s)
 	if j.Name != "" || j.Run == nil {
 		return j.Name
 	}
@@ -160,6 +204,12 @@ func (j *Job) check() error {
 	}
 	if int(j.Start) >= len(startNames) {
 		return fmt.Errorf("taskpool: unknown Start %d", j.Start)
+	}
+	if j.Priority < PriorityLow || j.Priority > PriorityHigh {
+		return fmt.Errorf("taskpool: unknown Priority %d", j.Priority)
+	}
+	if j.Delay < 0 {
+		return fmt.Errorf("taskpool: a negative Delay, %v", j.Delay)
 	}
 	return nil
 }

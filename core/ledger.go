@@ -1,6 +1,9 @@
 package taskpool
 
-import "context"
+import (
+	"context"
+	"iter"
+)
 
 type stage uint8
 
@@ -29,7 +32,8 @@ type scope struct {
 	fates      tally[int32]
 	accepted   int
 	line       line
-	held       fifo // staged
+	side       *[levels]line // for other priorities than Normal, made when used
+	held       fifo          // staged
 	results    []Result
 	outcome    Outcome
 	settled    chan struct{} // closed when live becomes 0; nil if nobody waits
@@ -41,7 +45,7 @@ func (s *scope) init(p *Pool, ctx context.Context) {
 	s.pool = p
 	s.request = ctx
 	s.ctx = taskContext{scope: s, values: ctx}
-	s.line.scope = s
+	s.line.scope, s.line.level = s, normal
 }
 
 func (s *scope) isRoot() bool { return s == &s.pool.root }
@@ -92,11 +96,11 @@ func (s *scope) submit(jobs []Job, inner context.Context) error {
 }
 
 func (s *scope) newJob(j Job, inner context.Context) *job {
-	n := &job{Job: j, ctx: &s.ctx, accepted: ticks()}
+	n := &job{Job: j, ctx: taskContext{scope: s, values: s.ctx.values}, accepted: ticks()}
 	if inner != nil {
-		n.own = taskContext{scope: s, values: inner}
-		n.ctx = &n.own
+		n.ctx.values, n.ctx.inner = inner, true
 	}
+	n.ctx.job, n.alarm.job = n, n
 	return n
 }
 
@@ -135,21 +139,93 @@ func (s *scope) startLocked(slot slot) {
 			if s.countLocked(FateDiscarded) {
 				s.keepLocked(describeUnrun(slot, FateDiscarded, nil))
 			}
+			settle(slot, FateDiscarded, nil)
 			return
 		}
 		// The hook has to be called, and not here: a worker will.
 		slot.(*job).fate = FateDiscarded
 	}
 	s.live++
+	if j, ok := slot.(*job); ok && j.Delay > 0 && j.fate == 0 && p.phase.Load() == phaseOpen {
+		j.waits = waitsDelay
+		p.delayed++
+		p.setAlarmLocked(&j.alarm, ticks()+int64(j.Delay))
+		return
+	}
 	p.queued++
 	s.queueLocked(released(slot))
 }
 
+// queueLocked has a slot wait for a worker, in its lane if it has one.
 func (s *scope) queueLocked(slot slot) {
 	p := s.pool
-	s.line.tasks.push(slot, &p.spare, p.paused || p.queued > p.idleLocked())
-	if !s.line.queued {
-		p.ring.push(&s.line)
+	l := &s.line
+	if j, ok := slot.(*job); ok {
+		switch {
+		case j.Lane != "" && j.fate == 0:
+			p.queueInLaneLocked(j)
+			return
+		case j.Priority != PriorityNormal:
+			l = s.lineLocked(j.Priority.level())
+		}
+	}
+	l.tasks.push(slot, &p.spare, p.paused || p.queued > p.idleLocked())
+	if !l.queued {
+		p.rings.push(l)
+	}
+}
+
+// lineLocked is the scope's line of a priority.
+func (s *scope) lineLocked(of level) *line {
+	if of == normal {
+		return &s.line
+	}
+	if s.side == nil {
+		s.side = new([levels]line)
+		for i := range s.side {
+			s.side[i].scope, s.side[i].level = s, level(i)
+		}
+	}
+	return &s.side[of]
+}
+
+// waitingLocked yields the slots of all that wait.
+func (s *scope) waitingLocked() iter.Seq[slot] {
+	return func(yield func(slot) bool) {
+		p := s.pool
+		own := func(slot slot) bool {
+			j, ok := slot.(*job)
+			return !ok || j.ctx.scope != s || yield(slot)
+		}
+		for of := range level(levels) {
+			if of != normal && s.side == nil {
+				continue
+			}
+			for slot := range s.lineLocked(of).tasks.all() {
+				if !yield(slot) {
+					return
+				}
+			}
+		}
+		for _, l := range p.lanes {
+			for _, line := range l.lines {
+				for slot := range line.tasks.all() {
+					if !own(slot) {
+						return
+					}
+				}
+			}
+		}
+		for _, a := range p.alarms.heap {
+			if a.job != nil && a.job.waits != waitsNot && !own(a.job) {
+				return
+			}
+		}
+		for slot := range s.held.all() {
+			if !yield(slot) {
+				return
+			}
+		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // A Pool is the bounded engine that runs tasks. It is made with New, shared by
@@ -22,7 +21,8 @@ type Pool struct {
 
 	mu       sync.Mutex // protects what follows, and the ledgers of the pool's scopes
 	root     scope      // the tasks that were added to the pool itself; has no request
-	ring     ring
+	rings    rings
+	lanes    map[string]*lane
 	spare    spare
 	workers  int  // the limit
 	busy     int  // workers that have a task or a notice and have not lent their slot
@@ -32,15 +32,17 @@ type Pool struct {
 	idle     *worker // for reuse
 	reclaims []*reclaim
 
-	running, queued, staged int
-	notices                 int // waiting or running
-	accepted, refused       uint64
-	fates                   tally[uint64]
+	running, queued, staged, delayed, retrying int
+
+	overrun           int // of the running ones, those past their timeout
+	notices           int // waiting or running
+	accepted, refused uint64
+	fates             tally[uint64]
 
 	handling scopeList // have tasks, handler not returned
 	returned scopeList // have tasks, handler returned, response not yet known to be sent; oldest first
-	sweep    *time.Timer
-	sweeping bool // the timer is armed
+	sweep    alarm
+	alarms   alarms
 
 	drainer *drainer
 	drained tally[uint64] // fates that a finished Drain has reported
@@ -70,6 +72,7 @@ func New(c Config) *Pool {
 	p.workers = p.config.Workers
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	p.root.init(p, nil)
+	p.initLanes(c.Lanes)
 	p.phase.Store(phaseOpen)
 	return p
 }
@@ -149,7 +152,7 @@ func (p *Pool) made() bool { return p != nil && p.phase.Load() != phaseNone }
 // worker if one is wanted. At most one is being started at a time; that one
 // starts the next if work remains.
 func (p *Pool) unlock() {
-	if p.seeking || p.ring.head == nil || !p.mayStartLocked() {
+	if p.seeking || p.rings.empty() || !p.mayStartLocked() {
 		p.mu.Unlock()
 		return
 	}
@@ -175,11 +178,14 @@ func (p *Pool) refusalLocked(s *scope, n int) error {
 		return ErrDone
 	case s.closedLocked():
 		return ErrScopeClosed
-	case p.config.QueueLimit > 0 && n > p.config.QueueLimit+p.idleLocked()-p.queued-p.staged:
+	case p.config.QueueLimit > 0 && n > p.config.QueueLimit+p.idleLocked()-p.waitingLocked():
 		return ErrOverloaded
 	}
 	return nil
 }
+
+// waitingLocked is how many tasks wait, for whatever reason.
+func (p *Pool) waitingLocked() int { return p.queued + p.staged + p.delayed + p.retrying }
 
 // idleLocked is how many workers have nothing to do.
 func (p *Pool) idleLocked() int { return max(p.workers-p.busy, 0) }

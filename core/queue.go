@@ -137,20 +137,32 @@ func (q *fifo) all() iter.Seq[slot] {
 	}
 }
 
-// A line is a queue that takes turns in the ring: a scope's.
+// A line is a queue that takes turns in a ring: that of a scope, or of a lane,
+// for one priority.
 type line struct {
-	scope  *scope
+	scope  *scope // nil for a lane's
+	lane   *lane  // nil for a scope's
 	tasks  fifo
 	next   *line
+	level  level
 	queued bool // in the ring
 }
 
-// A ring is the lines that have something to run. Each gets one task per turn,
-// so that a small scope does not wait behind a large one.
+// A level is a Priority as an index, the highest first.
+type level uint8
+
+const (
+	high level = iota
+	normal
+	low
+	levels = 3
+)
+
+// A ring is the lines of one priority that have something to run. Each gets one
+// task per turn, so that a small scope does not wait behind a large one.
 type ring struct{ head, tail *line }
 
 func (r *ring) push(l *line) {
-	l.queued = true
 	l.next = nil
 	if r.tail == nil {
 		r.head = l
@@ -160,21 +172,72 @@ func (r *ring) push(l *line) {
 	r.tail = l
 }
 
-// pop takes one slot from the line whose turn it is.
-func (r *ring) pop(free *spare) (*scope, slot) {
+func (r *ring) pop() *line {
 	l := r.head
-	s := l.tasks.pop(free)
-	if l.tasks.size > 0 && r.head == r.tail {
-		return l.scope, s // alone: it is its turn again
-	}
 	r.head = l.next
 	if r.head == nil {
 		r.tail = nil
 	}
 	l.next = nil
-	l.queued = false
-	if l.tasks.size > 0 {
-		r.push(l)
+	return l
+}
+
+// Rings are the rings of all priorities. A higher one goes first, but of every
+// 16 turns one starts at Normal, and of every 64 one at Low, so that nothing
+// starves.
+type rings struct {
+	of   [levels]ring
+	turn uint8
+}
+
+func (r *rings) empty() bool {
+	return r.of[normal].head == nil && r.of[high].head == nil && r.of[low].head == nil
+}
+
+func (r *rings) push(l *line) {
+	l.queued = true
+	r.of[l.level].push(l)
+}
+
+// choose is the ring whose turn it is. They are not all empty.
+func (r *rings) choose() *ring {
+	r.turn++
+	if r.of[high].head == nil && r.of[low].head == nil {
+		return &r.of[normal]
 	}
-	return l.scope, s
+	first := high
+	switch {
+	case r.turn%64 == 0:
+		first = low
+	case r.turn%16 == 0:
+		first = normal
+	}
+	for r.of[first].head == nil {
+		first = (first + 1) % levels
+	}
+	return &r.of[first]
+}
+
+// pop takes one slot from the line whose turn it is; nil if what is there is in
+// lanes that may start nothing now.
+func (r *rings) pop(free *spare) (*scope, slot) {
+	for !r.empty() {
+		from := r.choose()
+		l := from.head
+		if l.lane != nil && l.lane.blockedLocked() {
+			from.pop().queued = false // the lane puts it back
+			continue
+		}
+		s := l.tasks.pop(free)
+		if l.tasks.size == 0 {
+			from.pop().queued = false
+		} else if from.head != from.tail { // alone it stays: it is its turn again
+			from.push(from.pop())
+		}
+		if l.lane == nil {
+			return l.scope, s
+		}
+		return s.(*job).ctx.scope, s
+	}
+	return nil, nil
 }

@@ -36,6 +36,7 @@ type Result struct {
 	Name     string // the job's name, or the name of its function
 	Fate     Fate
 	Err      error         // nil if it succeeded or was discarded
+	Value    any           // of Async, under KeepAll
 	Attempts int           // how many times it ran
 	Waited   time.Duration // from acceptance to the start of its last run; measured for Submit and when Hooks.Ended is set, else 0
 	Ran      time.Duration // how long its last run took; measured as Waited is

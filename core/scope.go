@@ -63,10 +63,17 @@ func FromContext(ctx context.Context) Scope {
 	if s == nil {
 		return Scope{}
 	}
-	if c, ok := ctx.(*taskContext); ok && c == &s.ctx {
-		ctx = nil
+	c, ok := ctx.(*taskContext)
+	if run, timed := ctx.(*runContext); timed {
+		c, ok = run.task, true
 	}
-	return Scope{scope: s, ctx: ctx}
+	switch {
+	case !ok:
+		return Scope{scope: s, ctx: ctx}
+	case c.inner:
+		return Scope{scope: s, ctx: c.values}
+	}
+	return Scope{scope: s}
 }
 
 // Add accepts tasks to be started as soon as workers are free, beside the
@@ -161,7 +168,7 @@ func (s Scope) Outcome() (o Outcome, known bool) {
 	return s.scope.outcome, true
 }
 
-// Pending returns the jobs that wait now, queued or staged, each in its order.
+// Pending returns the jobs that wait now: queued, staged, delayed or for a retry.
 // It is for tests and status pages: it locks the pool while it copies.
 func (s Scope) Pending() []Job {
 	if s.scope == nil {
@@ -171,12 +178,10 @@ func (s Scope) Pending() []Job {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var jobs []Job
-	for _, q := range []*fifo{&s.scope.line.tasks, &s.scope.held} {
-		for slot := range q.all() {
-			if j, ok := jobOf(slot); ok {
-				j.Name = nameOf(slot)
-				jobs = append(jobs, j)
-			}
+	for slot := range s.scope.waitingLocked() {
+		if j, ok := asJob(slot); ok {
+			j.Name = nameOf(slot)
+			jobs = append(jobs, j)
 		}
 	}
 	return jobs

@@ -14,6 +14,8 @@ type Stats struct {
 	Delayed  int // tasks that wait for their delay
 	Retrying int // tasks that wait for their next run
 
+	Overrun int // of the running ones, those that have run for a second longer than their timeout
+
 	// Counts since the pool was made.
 	Accepted, Succeeded, Failed, Panicked, Discarded, Canceled, Abandoned uint64
 	Refused                                                               uint64 // tasks that were not accepted; in no other number
@@ -31,13 +33,16 @@ func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var since int64
-	for l := p.ring.head; l != nil; l = l.next {
-		if t := l.tasks.oldest(); t != 0 && (since == 0 || t < since) {
-			since = t
+	for i := range p.rings.of {
+		for l := p.rings.of[i].head; l != nil; l = l.next {
+			if t := l.tasks.oldest(); t != 0 && (since == 0 || t < since) {
+				since = t
+			}
 		}
 	}
 	s := Stats{
 		Workers: p.workers, Running: p.running, Queued: p.queued, Staged: p.staged,
+		Delayed: p.delayed, Retrying: p.retrying, Overrun: p.overrun,
 		Accepted: p.accepted, Refused: p.refused,
 		Succeeded: p.fates[FateSucceeded], Failed: p.fates[FateFailed], Panicked: p.fates[FatePanicked],
 		Discarded: p.fates[FateDiscarded], Canceled: p.fates[FateCanceled], Abandoned: p.fates[FateAbandoned],

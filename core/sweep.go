@@ -1,7 +1,5 @@
 package taskpool
 
-import "time"
-
 // A scopeList is a list of scopes in the order in which they were put there,
 // linked through them.
 type scopeList struct{ head, tail *scope }
@@ -31,31 +29,20 @@ func (l *scopeList) remove(s *scope) {
 }
 
 // The sweep releases the scopes whose response nothing tells the end of: a
-// client can withhold it. It is one timer for the pool, armed while a scope
+// client can withhold it. It is one alarm for the pool, set while a scope
 // waits; the scopes stand in p.returned in the order in which they are due.
 func (p *Pool) armSweepLocked(s *scope) {
 	s.due = ticks() + int64(p.config.Grace)
-	switch {
-	case p.sweeping:
-		return
-	case p.sweep == nil:
-		p.sweep = time.AfterFunc(p.config.Grace, p.sweepOverdue)
-	default:
-		p.sweep.Reset(p.config.Grace)
+	if p.sweep.place == 0 {
+		p.setAlarmLocked(&p.sweep, s.due)
 	}
-	p.sweeping = true
 }
 
-func (p *Pool) sweepOverdue() {
-	p.mu.Lock()
-	p.sweeping = false
-	now := ticks()
+func (p *Pool) sweepLocked(now int64) {
 	for p.returned.head != nil && p.returned.head.due <= now {
 		p.returned.head.sentLocked(Overdue)
 	}
 	if next := p.returned.head; next != nil {
-		p.sweep.Reset(time.Duration(next.due - now))
-		p.sweeping = true
+		p.setAlarmLocked(&p.sweep, next.due)
 	}
-	p.unlock()
 }

@@ -2,7 +2,6 @@ package taskpool
 
 import (
 	"context"
-	"errors"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -101,10 +100,12 @@ func (w *worker) loop() (again bool) {
 // takeLocked takes the next slot from the ring, if the worker may.
 func (w *worker) takeLocked() bool {
 	p := w.pool
-	if p.ring.head == nil || !p.mayStartLocked() {
+	if p.rings.empty() || !p.mayStartLocked() {
 		return false
 	}
-	w.scope, w.slot = p.ring.pop(&p.spare)
+	if w.scope, w.slot = p.rings.pop(&p.spare); w.scope == nil {
+		return false
+	}
 	p.busy++
 	if _, ok := w.slot.(notice); ok {
 		return true
@@ -161,8 +162,53 @@ func (j *job) takenLocked(p *Pool) {
 		j.fate = FateCanceled
 	default:
 		j.attempts++
-		j.started = ticks()
+		j.started, j.ended, j.err = ticks(), 0, nil
+		if j.Lane != "" {
+			p.lanes[j.Lane].startLocked(j)
+		}
+		if t := j.timeout(p); t > 0 {
+			p.setAlarmLocked(&j.alarm, j.started+int64(t+farewell))
+		}
 	}
+}
+
+// stoppedLocked notes that the job's run has ended.
+func (j *job) stoppedLocked(p *Pool) {
+	p.stopAlarmLocked(&j.alarm)
+	if j.overrun {
+		j.overrun = false
+		p.overrun--
+	}
+	if j.lane != nil {
+		j.lane.endLocked(p, j)
+	}
+}
+
+// alarmLocked is told when the job's alarm rings.
+func (j *job) alarmLocked() {
+	p := j.ctx.scope.pool
+	switch j.waits {
+	case waitsDelay:
+		p.delayed--
+	case waitsRetry:
+		p.retrying--
+	default:
+		j.overrun = true
+		p.overrun++
+		go p.logOverrun(j, j.attempts, j.timeout(p), time.Duration(ticks()-j.started))
+		return
+	}
+	j.waits = waitsNot
+	p.queued++
+	j.ctx.scope.queueLocked(j)
+}
+
+// timeout is the limit of one run; 0 or less if there is none.
+func (j *job) timeout(p *Pool) time.Duration {
+	if j.Timeout != 0 {
+		return j.Timeout
+	}
+	return p.config.Timeout
 }
 
 func (w *worker) executeJob(j *job) {
@@ -172,32 +218,22 @@ func (w *worker) executeJob(j *job) {
 	case FateCanceled:
 		w.fate, w.err = FateCanceled, errCut
 	default:
-		w.fate, w.err = j.fate, nil
+		w.fate, w.err = j.fate, j.err
 	}
 }
 
 // runJob runs a job once, within its timeout and the hook.
 func (p *Pool) runJob(j *job) error {
-	timeout := j.Timeout
-	if timeout == 0 {
-		timeout = p.config.Timeout
-	}
-	var ctx context.Context = j.ctx
-	if timeout > 0 {
+	var ctx context.Context = &j.ctx
+	if timeout := j.timeout(p); timeout > 0 {
 		c, cancel := context.WithTimeoutCause(ctx, timeout, &timeoutError{timeout})
 		defer cancel()
-		ctx = c
+		ctx = &runContext{c, &j.ctx}
 	}
-	var err error
 	if p.config.Hooks.Run == nil {
-		err = j.Run(ctx)
-	} else {
-		err = p.runHook(ctx, j)
+		return j.Run(ctx)
 	}
-	if err == nil && timeout > 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		p.logOverrun(j, timeout)
-	}
-	return err
+	return p.runHook(ctx, j)
 }
 
 // setFate takes a task's return for its fate.
@@ -217,6 +253,9 @@ func (w *worker) setFate(err error) {
 // so that counting one task and taking the next is one critical section.
 func (w *worker) finish() {
 	p := w.pool
+	if w.step == stepRun && w.fate == FateFailed && w.retry() {
+		return
+	}
 	if w.step < stepCount && (w.err != nil || p.watched) {
 		w.report()
 	}
@@ -231,6 +270,39 @@ func (w *worker) finish() {
 	if w.err != nil || p.watched {
 		w.err, w.result = nil, Result{}
 	}
+}
+
+// retry has a job whose run has failed wait for another, if there is to be one.
+// Then it returns with the lock held, and the worker is free.
+func (w *worker) retry() bool {
+	p, s := w.pool, w.scope
+	j, ok := w.slot.(*job)
+	if !ok {
+		return false
+	}
+	wait, again := p.again(j, w.err)
+	if !again {
+		return false
+	}
+	p.logRetry(&j.ctx, j, w.err, wait)
+	p.mu.Lock()
+	if p.phase.Load() != phaseOpen { // Done was called meanwhile: there are no more runs
+		p.mu.Unlock()
+		return false
+	}
+	j.ended, j.err = ticks(), w.err
+	w.freeLocked()
+	w.scope, w.slot, w.fate, w.err, w.step = nil, nil, 0, nil, stepNone
+	if wait > 0 {
+		j.waits = waitsRetry
+		p.retrying++
+		p.setAlarmLocked(&j.alarm, j.ended+int64(wait))
+	} else {
+		p.queued++
+		s.queueLocked(j)
+	}
+	p.grantLocked()
+	return true
 }
 
 // report makes the result and shows it to the logger and the hook.
@@ -263,26 +335,37 @@ func (w *worker) report() {
 // scope's count, and whatever waits for the last one.
 func (w *worker) countLocked(f Fate, r *Result) {
 	p, s := w.pool, w.scope
-	p.busy--
 	if _, ok := w.slot.(notice); ok {
+		p.busy--
 		p.notices--
 	} else {
-		p.running--
-		s.running--
+		w.freeLocked()
 		s.live--
 		if s.countLocked(f) {
 			s.keepLocked(*r)
 		}
-		if s.lent > s.running {
-			// A goroutine that the task left behind waits in its name: the
-			// slot it lent was this one.
-			s.lent--
-			p.busy++
-		}
+		settle(w.slot, f, r.Err)
 		s.liveEndedLocked()
 	}
 	p.grantLocked()
 	p.settleLocked()
+}
+
+// freeLocked takes back what a task has while it runs.
+func (w *worker) freeLocked() {
+	p, s := w.pool, w.scope
+	p.busy--
+	p.running--
+	s.running--
+	if s.lent > s.running {
+		// A goroutine that the task left behind waits in its name: the slot
+		// it lent was this one.
+		s.lent--
+		p.busy++
+	}
+	if j, ok := w.slot.(*job); ok {
+		j.stoppedLocked(p)
+	}
 }
 
 // describe makes the result of the task in a slot that has run, or of a job,
@@ -295,8 +378,15 @@ func describe(slot slot, f Fate, err error) Result {
 	case j.started == 0:
 		r.Attempts, r.Waited = 0, time.Duration(ticks()-j.accepted)
 	default:
+		ended := j.ended
+		if ended == 0 {
+			ended = ticks()
+		}
 		r.Attempts = j.attempts
-		r.Waited, r.Ran = time.Duration(j.started-j.accepted), time.Duration(ticks()-j.started)
+		r.Waited, r.Ran = time.Duration(j.started-j.accepted), time.Duration(ended-j.started)
+		if j.promise != nil && f == FateSucceeded {
+			r.Value = j.promise.result()
+		}
 	}
 	return r
 }
@@ -304,14 +394,16 @@ func describe(slot slot, f Fate, err error) Result {
 // describeUnrun is describe for a task that never ran.
 func describeUnrun(slot slot, f Fate, err error) Result {
 	r := describe(slot, f, err)
-	r.Attempts = 0
+	if _, ok := slot.(*job); !ok {
+		r.Attempts = 0
+	}
 	return r
 }
 
 // taskCtx is the context that the task in a slot is given.
 func taskCtx(s *scope, slot slot) context.Context {
 	if j, ok := slot.(*job); ok {
-		return j.ctx
+		return &j.ctx
 	}
 	return &s.ctx
 }

@@ -1,0 +1,124 @@
+package taskpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// A Promise is the value that a task will have. It is made by Async, may be
+// copied as a pointer only, and may be awaited by any number of goroutines.
+type Promise[T any] struct {
+	settled chan struct{}
+	value   T
+	err     error
+}
+
+// An Adder accepts jobs: a *Pool, or a Scope.
+type Adder interface{ Submit(jobs ...Job) error }
+
+// Async submits fn as a task and returns the promise of its value. It does not
+// block. If the task is refused, the promise is settled with the refusal.
+func Async[T any](to Adder, fn func(context.Context) (T, error)) *Promise[T] {
+	p, _ := AsyncJob(to, Job{}, fn)
+	return p
+}
+
+// AsyncJob is Async with a job's options; job.Run is ignored. The error is the
+// refusal, with which the promise is settled too.
+func AsyncJob[T any](to Adder, job Job, fn func(context.Context) (T, error)) (*Promise[T], error) {
+	p := &Promise[T]{settled: make(chan struct{})}
+	job.promise = p
+	job.Run = nil
+	if fn != nil {
+		job.Run = func(ctx context.Context) (err error) {
+			v, err := fn(ctx)
+			if err == nil {
+				p.value = v
+			}
+			return err
+		}
+	}
+	err := errNilAdder
+	if to != nil {
+		err = to.Submit(job)
+	}
+	if err != nil {
+		p.err = err
+		close(p.settled)
+	}
+	return p, err
+}
+
+var (
+	errNilAdder  = errors.New("taskpool: nil Adder: pass a *Pool or a Scope")
+	errDiscarded = errors.New("taskpool: the task was discarded: the outcome of its request was another than it was staged for")
+)
+
+// Settled returns a channel that is closed when the task has its fate.
+func (p *Promise[T]) Settled() <-chan struct{} { return p.settled }
+
+// Await waits until the task has its fate and returns its value. The error is the
+// task's own, a *PanicError, ErrGoexit, the refusal, or one that says that the
+// task was discarded or canceled (then it wraps ErrDone). If ctx ends first it is the cause of ctx.
+//
+// Inside a task, with that task's context, Await lends the task's worker slot
+// while it waits, so that tasks may await each other even on one worker.
+// Awaiting the promise of the very task is ErrSelfWait.
+func (p *Promise[T]) Await(ctx context.Context) (T, error) {
+	var zero T
+	select {
+	case <-p.settled:
+		return p.outcome()
+	default:
+	}
+	if j := jobOf(ctx); j != nil && j.promise == promise(p) {
+		return zero, ErrSelfWait
+	}
+	defer lend(ctx).end()
+	select {
+	case <-p.settled:
+		return p.outcome()
+	case <-ctx.Done():
+		return zero, context.Cause(ctx)
+	}
+}
+
+// A promise is a Promise of whatever type, as a job sees it.
+type promise interface {
+	settle(err error)
+	result() any
+}
+
+// settle is called once, under the pool's lock. If there is an error the value is
+// not looked at any more: an abandoned task may still write it.
+func (p *Promise[T]) settle(err error) {
+	p.err = err
+	close(p.settled)
+}
+
+func (p *Promise[T]) outcome() (value T, err error) {
+	if p.err != nil {
+		return value, p.err
+	}
+	return p.value, nil
+}
+
+func (p *Promise[T]) result() any { return p.value }
+
+// settle settles the promise of a task that has its fate.
+func settle(s slot, f Fate, err error) {
+	j, ok := s.(*job)
+	if !ok || j.promise == nil {
+		return
+	}
+	switch {
+	case f == FateDiscarded:
+		err = errDiscarded
+	case f == FateSucceeded:
+		err = nil
+	case err == nil:
+		err = fmt.Errorf("taskpool: the task was %v", f)
+	}
+	j.promise.settle(err)
+}

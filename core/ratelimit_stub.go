@@ -1,0 +1,8 @@
+package taskpool
+
+import "time"
+
+type RateLimit struct {
+	Limit, Remaining int
+	Reset            time.Time
+}
