@@ -2,7 +2,11 @@ package taskpool_test
 
 import (
 	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/elite-libs/taskpool/core"
 )
@@ -62,4 +66,30 @@ func BenchmarkScopeEmpty(b *testing.B) {
 		_, s := p.Begin(ctx)
 		s.Returned(taskpool.Outcome{Status: 200})
 	}
+}
+
+// BenchmarkBesideComputing: tasks of 5 µs, while as many goroutines compute as
+// there are processors.
+func BenchmarkBesideComputing(b *testing.B) {
+	var stop atomic.Bool
+	var computing sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		computing.Go(func() {
+			for !stop.Load() {
+			}
+		})
+	}
+	p := taskpool.New(taskpool.Config{QueueLimit: -1})
+	for b.Loop() {
+		_ = p.Add(func(context.Context) error {
+			for end := time.Now().Add(5 * time.Microsecond); time.Now().Before(end); {
+			}
+			return nil
+		})
+	}
+	if _, err := p.Drain(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	stop.Store(true)
+	computing.Wait()
 }

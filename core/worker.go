@@ -10,8 +10,11 @@ import (
 const (
 	// A worker that is busy for this long without a pause lets other goroutines
 	// run: the scheduler would do so only after 10 ms, which is what a request
-	// would then wait while short tasks drain.
-	yieldAfter = int64(100 * time.Microsecond)
+	// would then wait while short tasks drain. Where goroutines compute, and take
+	// their 10 ms, it would starve so; then it comes to take as long as they do,
+	// the pool's other workers not counted, before it pauses again.
+	minSlice   = int64(100 * time.Microsecond)
+	maxSlice   = int64(10 * time.Millisecond)
 	yieldCheck = 4 // the clock is read for every n-th task
 )
 
@@ -28,7 +31,9 @@ type worker struct {
 	result Result // made if anybody is to see it
 
 	runs  uint  // for yieldCheck
-	since int64 // ticks of the last yield
+	since int64 // ticks of the end of the last pause
+	slice int64 // how long to work before the next one
+	peers int   // busy workers, itself included, when it took what it has
 
 	// Protected by pool.mu.
 	abandoned bool // Done gave its task up: whatever it still does counts for nothing
@@ -49,7 +54,7 @@ const (
 )
 
 func (w *worker) run() {
-	w.since = ticks()
+	w.since, w.slice = ticks(), minSlice
 	for w.loop() {
 	}
 	w.leaveLocked()
@@ -107,6 +112,7 @@ func (w *worker) takeLocked() bool {
 		return false
 	}
 	p.busy++
+	w.peers = p.busy
 	if _, ok := w.slot.(notice); ok {
 		return true
 	}
@@ -135,11 +141,13 @@ func (w *worker) leaveLocked() {
 
 func (w *worker) yield() {
 	now := ticks()
-	if now-w.since < yieldAfter {
+	if now-w.since < w.slice {
 		return
 	}
 	runtime.Gosched()
 	w.since = ticks()
+	away := (w.since - now) / int64(w.peers)
+	w.slice = min(max(away, minSlice), 2*w.slice, maxSlice)
 }
 
 // execute runs what was taken and sets its fate.
