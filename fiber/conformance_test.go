@@ -37,6 +37,29 @@ func (x exchange) Hijack(fn func(net.Conn)) error {
 	return nil
 }
 
+type userKey struct{}
+
+func reenter(x pooltest.Exchange, path string) error {
+	c := x.(exchange).c
+	c.Path(path)
+	return c.RestartRouting()
+}
+
+// captured are the contexts that are fasthttp's to reuse: its own, and the user
+// context if somebody has derived that from it.
+var captured = map[string]func(x pooltest.Exchange, key, value string) context.Context{
+	"RequestCtx": func(x pooltest.Exchange, key, value string) context.Context {
+		rctx := x.(exchange).c.Context()
+		rctx.SetUserValue(key, value)
+		return rctx
+	},
+	"user-context": func(x pooltest.Exchange, key, value string) context.Context {
+		c := x.(exchange).c
+		c.Context().SetUserValue(key, value)
+		return c.UserContext()
+	},
+}
+
 // serve runs an app: outer, the pool's middleware, inner, and h.
 func serve(outer, inner []fiber.Handler) func(testing.TB, net.Listener, pooltest.Handler, ...taskpool.Source) func() {
 	return func(t testing.TB, ln net.Listener, h pooltest.Handler, srcs ...taskpool.Source) func() {
@@ -47,6 +70,10 @@ func serve(outer, inner []fiber.Handler) func(testing.TB, net.Listener, pooltest
 			}
 		}
 		use(outer...)
+		app.Use("/captured/user-context", func(c *fiber.Ctx) error {
+			c.SetUserContext(context.WithValue(c.Context(), userKey{}, "set outside of the middleware"))
+			return c.Next()
+		})
 		for _, src := range srcs {
 			use(fiberpool.Middleware(src))
 		}
@@ -75,6 +102,8 @@ func TestConformance(t *testing.T) {
 		NoInformational: true,
 		NoDisconnect:    true,
 		ReadsBody:       true,
+		Reenter:         reenter,
+		Captured:        captured,
 		Leaves: []string{
 			"github.com/valyala/fasthttp.updateServerDate.func1",    // for ever
 			"github.com/valyala/fasthttp.(*workerPool).Start.func2", // 10 s

@@ -16,6 +16,8 @@
 // of all but the last may start before that. After a hijack they start when the hijack
 // handler has ended, and after a timeout (fasthttp's TimeoutError, which Fiber's
 // timeout middleware does not use) when the handler has returned.
+// If a middleware outside of this one resets the user values (fasthttp's
+// ResetUserValues, in newer versions Request().Reset() too), they start then.
 //
 // # Strings
 //
@@ -69,10 +71,7 @@ func Middleware(src taskpool.Source) fiber.Handler {
 // installed.
 func From(c *fiber.Ctx) taskpool.Scope { return taskpool.FromContext(c.UserContext()) }
 
-type (
-	reusedKey struct{} // answered by fasthttp's contexts
-	closerKey struct{}
-)
+type reusedKey struct{} // answered by fasthttp's contexts
 
 // end tells the outcome, and arms what tells that the response is sent.
 func end(scope taskpool.Scope, rctx *fasthttp.RequestCtx, err error, panicked bool) {
@@ -82,14 +81,18 @@ func end(scope taskpool.Scope, rctx *fasthttp.RequestCtx, err error, panicked bo
 	case rctx.LastTimeoutErrorResponse() != nil: // rctx is given up, and never closed
 		scope.Sent(taskpool.HandlerReturned)
 	default:
-		rctx.SetUserValue(closerKey{}, &closer{scope, rctx, o})
+		c := &closer{scope, rctx, o}
+		rctx.SetUserValue(c, c) // a key of its own: there may be one for another pool
 	}
 }
 
 // status is the response's as far as it is known when the handler has returned.
 func status(rctx *fasthttp.RequestCtx, err error) int {
 	var e *fiber.Error
+	timeout := rctx.LastTimeoutErrorResponse()
 	switch {
+	case timeout != nil: // it is sent, whatever else there is
+		return timeout.StatusCode()
 	case rctx.Hijacked():
 		return 0
 	case errors.As(err, &e):

@@ -28,8 +28,9 @@ const DefaultLimit = 25 * time.Second
 //
 // The error joins those of serving, of the app's shutdown and of Done; it is nil
 // if nothing was cut short. What tasks returned is in no error: they are logged,
-// and in the Report of src.Done, which may be called again for it. If somebody
-// else shuts the app down, the same follows as when ctx ends.
+// and in the Report of src.Done, which may be called again for it. If it cannot
+// accept, Serve returns the error at once and finalizes nothing. If somebody else
+// shuts the app down, the same follows as when ctx ends.
 func Serve(ctx context.Context, app *fiber.App, ln net.Listener, src taskpool.Source, limit time.Duration) error {
 	switch {
 	case app == nil || ln == nil:
@@ -39,6 +40,9 @@ func Serve(ctx context.Context, app *fiber.App, ln net.Listener, src taskpool.So
 	}
 	if limit <= 0 {
 		limit = DefaultLimit
+	}
+	if err := closed(ln); err != nil {
+		return fmt.Errorf("fiberpool: %w", err)
 	}
 	conns := watch(app.Server())
 	served := make(chan error, 1)
@@ -64,6 +68,15 @@ func Serve(ctx context.Context, app *fiber.App, ln net.Listener, src taskpool.So
 	failed = errors.Join(failed, <-served)
 	_, err := src.Done(all)
 	return errors.Join(failed, err)
+}
+
+// closed says whether ln is closed, where it can. fasthttp's Serve returns nil then,
+// as after a shutdown.
+func closed(ln net.Listener) error {
+	if ln, ok := ln.(interface{ SetDeadline(time.Time) error }); ok {
+		return ln.SetDeadline(time.Time{})
+	}
+	return nil
 }
 
 // conns are the connections of a server, and how far each has come: fasthttp
@@ -92,9 +105,31 @@ func watch(srv *fasthttp.Server) *conns {
 		if cs.state == nil {
 			cs.state = make(map[net.Conn]fasthttp.ConnState)
 		}
+		if was, ok := cs.state[c]; ok && was == fasthttp.StateNew && s == fasthttp.StateActive {
+			return // before its first byte: Server.serveConn, fasthttp 1.51 and 1.78
+		}
 		cs.state[c] = s
 	}
+	handler := srv.Handler
+	srv.Handler = func(rctx *fasthttp.RequestCtx) {
+		if rctx.ConnRequestNum() == 1 {
+			cs.active(rctx.Conn())
+		}
+		handler(rctx)
+	}
 	return cs
+}
+
+// active notes the first request of a connection.
+func (cs *conns) active(c net.Conn) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if !reflect.TypeOf(c).Comparable() {
+		return
+	}
+	if _, ok := cs.state[c]; ok {
+		cs.state[c] = fasthttp.StateActive
+	}
 }
 
 func (cs *conns) seen() bool {

@@ -1,6 +1,7 @@
 package ginpool_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"testing"
@@ -18,18 +19,38 @@ func init() { gin.SetMode(gin.ReleaseMode) }
 func handler(outer, inner []gin.HandlerFunc) func(pooltest.Handler, ...taskpool.Source) http.Handler {
 	return func(h pooltest.Handler, srcs ...taskpool.Source) http.Handler {
 		engine := gin.New()
+		engine.ContextWithFallback = true // a *gin.Context is a context with the request's values
 		engine.Use(outer...)
 		for _, src := range srcs {
 			engine.Use(ginpool.Middleware(src))
 		}
 		engine.Use(inner...)
 		engine.Any("/*path", func(c *gin.Context) {
-			if err := h(pooltest.HTTPExchange{W: c.Writer, R: c.Request}); err != nil {
+			if err := h(exchange{pooltest.HTTPExchange{W: c.Writer, R: c.Request}, engine, c}); err != nil {
 				_ = c.AbortWithError(http.StatusInternalServerError, err)
 			}
 		})
 		return engine
 	}
+}
+
+type exchange struct {
+	pooltest.HTTPExchange
+	engine *gin.Engine
+	c      *gin.Context
+}
+
+func reenter(x pooltest.Exchange, path string) error {
+	g := x.(exchange)
+	g.c.Request.URL.Path = path
+	g.engine.HandleContext(g.c)
+	return nil
+}
+
+func captured(x pooltest.Exchange, key, value string) context.Context {
+	c := x.(exchange).c
+	c.Set(key, value)
+	return c
 }
 
 func TestConformance(t *testing.T) {
@@ -41,6 +62,8 @@ func TestConformance(t *testing.T) {
 		Hijack:          taskpool.HandlerReturned,
 		Errors:          true,
 		NoInformational: true,
+		Reenter:         reenter,
+		Captured:        map[string]func(x pooltest.Exchange, key, value string) context.Context{"gin.Context": captured},
 	}
 	for _, v := range []struct {
 		name         string

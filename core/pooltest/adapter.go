@@ -49,6 +49,22 @@ type Adapter struct {
 
 	Recovery Recovery // where the framework recovers panics
 
+	// Reenter has the framework route the request of x again, to path, and
+	// returns when that has: for a framework that can, such as Gin
+	// (Engine.HandleContext) and Fiber (Ctx.RestartRouting). With nil a Handler is
+	// called once more from within, and with Serve a request is routed once.
+	Reenter func(x Exchange, path string) error
+
+	// Captured are the ways, by their names, in which a handler can get hold of a
+	// context that the framework reuses for other requests: its own request
+	// object, or what is derived from it. Each puts value under key into that
+	// object and returns the context. The requests that it is used in have the
+	// path /captured/ and the name: where the context has to be prepared outside
+	// of the middleware, the adapter's test installs what does it for this path.
+	// Empty means that the framework reuses no context, and the kit takes the
+	// request's own.
+	Captured map[string]func(x Exchange, key, value string) context.Context
+
 	// The zero value of what follows is what net/http does.
 
 	Errors          bool // Outcome.Err is what the Handler returned
@@ -130,7 +146,8 @@ type check struct {
 
 func checks(a Adapter) []check {
 	all := slices.Concat(completeChecks(), exactChecks(a), wireChecks(), http2Checks(a), outcomeChecks(a),
-		hijackChecks(), withheldChecks(), contextChecks(), reuseChecks(), shutdownChecks(), loadChecks())
+		hijackChecks(), withheldChecks(), contextChecks(), capturedChecks(a), reuseChecks(),
+		reentryChecks(a), shutdownChecks(), http2ShutdownChecks(a), loadChecks())
 	if a.Handler != nil {
 		all = slices.Concat(all, httpChecks(), timeoutChecks())
 	}

@@ -9,20 +9,38 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/elite-libs/taskpool/core"
 	"github.com/elite-libs/taskpool/core/pooltest"
 )
 
+// A mistake is what a middleware of the buffering framework does wrong.
+type mistake uint8
+
+const (
+	noMistake       mistake = iota
+	errorStatusLost         // what the framework renders later is not looked at
+	armedFirst              // the trigger is set before the handler, and lost when that resets the values
+	notJoined               // the scope is begun on the server's context, which has none yet
+	reusedNotTold           // the scope is not told that the framework reuses its contexts
+)
+
 // buffering is the adapter of a framework that is unlike net/http in all that an
-// Adapter can say: it reads whole requests, buffers whole responses, and has
-// handlers that return errors.
-func buffering() pooltest.Adapter {
+// Adapter can say: it reads whole requests, buffers whole responses, renders the
+// errors of handlers when all middleware has returned, reuses its exchanges,
+// which are contexts, and can route a request again. When it has answered it
+// closes every value of the exchange that is an io.Closer.
+func buffering(m mistake) pooltest.Adapter {
 	return pooltest.Adapter{
 		Name: "buffering",
 		Serve: func(t testing.TB, ln net.Listener, h pooltest.Handler, srcs ...taskpool.Source) (stop func()) {
-			srv := &http.Server{ErrorLog: log.New(io.Discard, "", 0), Handler: buffer(h, srcs)}
+			for _, src := range slices.Backward(srcs) {
+				h = bufferScope(m, src, h)
+			}
+			srv := &http.Server{ErrorLog: log.New(io.Discard, "", 0), Handler: &framework{chain: h}}
 			srv.Protocols = new(http.Protocols)
 			srv.Protocols.SetHTTP1(true)
 			ended := make(chan struct{})
@@ -39,18 +57,75 @@ func buffering() pooltest.Adapter {
 		},
 		Release: taskpool.HandlerReturned,
 		Errors:  true, NoFlush: true, NoInformational: true, NoDisconnect: true, ReadsBody: true,
+		Reenter: func(x pooltest.Exchange, path string) error { return x.(*exchange).reenter(path) },
+		Captured: map[string]func(x pooltest.Exchange, key, value string) context.Context{
+			"exchange": func(x pooltest.Exchange, key, value string) context.Context {
+				x.(*exchange).values[key] = value
+				return x.(*exchange)
+			},
+		},
 	}
 }
 
-// An exchange is what the framework's handlers get.
+// A framework runs a chain of middleware and a handler.
+type framework struct {
+	chain pooltest.Handler
+	mu    sync.Mutex
+	free  []*exchange // protected by mu
+}
+
+func (f *framework) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	x := f.acquire()
+	defer f.release(x)
+	x.server, x.ctx, x.path = r.Context(), context.WithoutCancel(r.Context()), r.URL.Path
+	x.body, x.header = bytes.NewReader(body), w.Header()
+	if err := f.chain(x); err != nil {
+		x.status = http.StatusInternalServerError
+		http.Error(w, err.Error(), x.status)
+		return
+	}
+	w.WriteHeader(x.status)
+	_, _ = x.out.WriteTo(w)
+}
+
+func (f *framework) acquire() *exchange {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	x := &exchange{framework: f}
+	if last := len(f.free) - 1; last >= 0 {
+		x, f.free = f.free[last], f.free[:last]
+	}
+	x.status, x.values = http.StatusOK, make(map[any]any)
+	return x
+}
+
+func (f *framework) release(x *exchange) {
+	for _, v := range x.values {
+		if c, ok := v.(io.Closer); ok {
+			_ = c.Close()
+		}
+	}
+	x.out.Reset()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.free = append(f.free, x)
+}
+
+// An exchange is what the framework's handlers get. It is a context, too.
 type exchange struct {
-	ctx    context.Context
-	done   context.Context // ends when the server's handler has returned
-	path   string
-	body   io.Reader
-	header http.Header
-	status int
-	out    bytes.Buffer
+	framework *framework
+	server    context.Context
+	ctx       context.Context
+	path      string
+	body      io.Reader
+	header    http.Header
+	status    int
+	out       bytes.Buffer
+	values    map[any]any
 }
 
 func (x *exchange) Context() context.Context     { return x.ctx }
@@ -62,43 +137,72 @@ func (x *exchange) Flush()                       {}
 func (x *exchange) Hijack(func(net.Conn)) error  { return errors.ErrUnsupported }
 func (x *exchange) Status(code int)              { x.status = code }
 
-func buffer(h pooltest.Handler, srcs []taskpool.Source) http.Handler {
-	for _, src := range slices.Backward(srcs) {
-		h = bufferScope(src, h)
+func (x *exchange) Deadline() (time.Time, bool) { return x.ctx.Deadline() }
+func (x *exchange) Done() <-chan struct{}       { return x.ctx.Done() }
+func (x *exchange) Err() error                  { return x.ctx.Err() }
+
+func (x *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return x
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
-		x := &exchange{ctx: context.WithoutCancel(r.Context()), done: r.Context(), path: r.URL.Path,
-			body: bytes.NewReader(body), header: w.Header(), status: http.StatusOK}
-		if err := h(x); err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		w.WriteHeader(x.status)
-		_, _ = x.out.WriteTo(w)
-	})
+	if v, ok := x.values[key]; ok {
+		return v
+	}
+	return x.ctx.Value(key)
+}
+
+func (x *exchange) reenter(path string) error {
+	x.path, x.values = path, make(map[any]any)
+	return x.framework.chain(x)
+}
+
+type (
+	exchangeKey struct{} // answered by an exchange
+	closerKey   struct{}
+)
+
+// A closer is the trigger of bufferScope.
+type closer struct {
+	x       *exchange
+	scope   taskpool.Scope
+	outcome taskpool.Outcome
+	blind   bool
+}
+
+func (c *closer) Close() error {
+	if !c.blind {
+		c.outcome.Status = c.x.status
+		c.scope.Returned(c.outcome)
+	}
+	c.scope.Sent(taskpool.HandlerReturned)
+	return nil
 }
 
 // bufferScope is the middleware.
-func bufferScope(src taskpool.Source, h pooltest.Handler) pooltest.Handler {
+func bufferScope(m mistake, src taskpool.Source, next pooltest.Handler) pooltest.Handler {
 	return func(e pooltest.Exchange) (err error) {
 		x := e.(*exchange)
-		ctx, s := src.Begin(x.ctx)
+		base := x.ctx
+		if m == notJoined {
+			base = x.server
+		}
+		ctx, s := src.Begin(base)
+		if m != reusedNotTold {
+			s.Reused(exchangeKey{})
+		}
 		x.ctx = ctx
+		trigger := &closer{x: x, scope: s, blind: m == errorStatusLost}
+		if m == armedFirst {
+			x.values[closerKey{}] = trigger
+		}
 		panicked := true
 		defer func() {
-			status := x.status
-			if err != nil {
-				status = http.StatusInternalServerError
-			}
-			if s.Returned(taskpool.Outcome{Status: status, Err: err, Panicked: panicked}) {
-				context.AfterFunc(x.done, func() { s.Sent(taskpool.HandlerReturned) })
+			trigger.outcome = taskpool.Outcome{Status: x.status, Err: err, Panicked: panicked}
+			if s.Returned(trigger.outcome) && m != armedFirst {
+				x.values[closerKey{}] = trigger
 			}
 		}()
-		err = h(x)
+		err = next(x)
 		panicked = false
 		return err
 	}

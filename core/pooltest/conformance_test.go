@@ -10,6 +10,6 @@ func TestCorrectAdapterConforms(t *testing.T) {
 	pooltest.Test(t, adapter("untracked", observe))
 	pooltest.Test(t, exact("tracked", observe))
 	pooltest.Test(t, recoveringInside())
-	pooltest.Test(t, recoveringOutside())
-	pooltest.Test(t, buffering())
+	pooltest.Test(t, recoveringOutside(observe))
+	pooltest.Test(t, buffering(noMistake))
 }

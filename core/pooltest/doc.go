@@ -47,8 +47,9 @@
 //   - h2, h2c: the same over HTTP/2, where a response is a stream and a window may be full
 //   - outcome, timeout: the outcome that the pool is told, and so what starts and what is discarded
 //   - hijack, pipelined, withheld body: connections that are used in other ways
-//   - context, reuse, twice: a task's context, and one scope for one request
-//   - shutdown, load: every task has exactly one fate
+//   - context, captured: what a task's context has, and has not, of its request and of others
+//   - reuse, twice, re-entry: one scope for one request
+//   - shutdown, over HTTP/2 too, and load: every task has exactly one fate
 //   - http: interfaces, sendfile and order, of the net/http family alone
 //
 // # Capabilities

@@ -1,12 +1,14 @@
 package pooltest_test
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/elite-libs/taskpool/core"
 )
@@ -93,6 +95,29 @@ func hideInterfaces(next http.Handler, w http.ResponseWriter, r *http.Request) {
 	next.ServeHTTP(struct{ http.ResponseWriter }{w}, r)
 }
 
+// hideReaderFrom has all that the server's writer has but sendfile.
+func hideReaderFrom(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	if w1, ok := w.(http1); ok {
+		w = struct {
+			common
+			http.Hijacker
+		}{w1, w1}
+	}
+	next.ServeHTTP(w, r)
+}
+
+// flushOnPanic sends what the end of the connection was to keep from the client.
+func flushOnPanic(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	panicked := true
+	defer func() {
+		if panicked {
+			w.(http.Flusher).Flush()
+		}
+	}()
+	next.ServeHTTP(w, r)
+	panicked = false
+}
+
 func loseBody(next http.Handler, w http.ResponseWriter, r *http.Request) {
 	r.Body = http.NoBody
 	next.ServeHTTP(w, r)
@@ -124,6 +149,32 @@ func blind(src taskpool.Source, next http.Handler) http.Handler {
 		defer func() {
 			s.Returned(taskpool.Outcome{Status: http.StatusOK})
 			context.AfterFunc(r.Context(), func() { s.Sent(taskpool.HandlerReturned) })
+		}()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// unaware sees the status, and no panic.
+func unaware(src taskpool.Source, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, s := src.Begin(r.Context())
+		seen := new(observed)
+		defer func() {
+			s.Returned(taskpool.Outcome{Status: cmp.Or(seen.status, http.StatusOK)})
+			context.AfterFunc(r.Context(), func() { s.Sent(taskpool.HandlerReturned) })
+		}()
+		next.ServeHTTP(seen.wrap(w), r.WithContext(ctx))
+	})
+}
+
+// eager releases the scope that it finds, whoever has begun it.
+func eager(src taskpool.Source, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, _ := src.Begin(r.Context())
+		defer func() {
+			s := taskpool.FromContext(ctx)
+			s.Returned(taskpool.Outcome{Status: http.StatusOK})
+			s.Sent(taskpool.HandlerReturned)
 		}()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
@@ -172,6 +223,30 @@ func withoutValues(src taskpool.Source) taskpool.Source {
 func withoutCancel(src taskpool.Source) taskpool.Source {
 	return source{src, func(ctx context.Context) (context.Context, taskpool.Scope) {
 		return src.Begin(context.WithoutCancel(ctx))
+	}}
+}
+
+// valuesLost takes every context of the server for one that is reused.
+func valuesLost(src taskpool.Source) taskpool.Source {
+	return source{src, func(ctx context.Context) (context.Context, taskpool.Scope) {
+		ctx, s := src.Begin(ctx)
+		s.Reused(http.ServerContextKey)
+		return ctx, s
+	}}
+}
+
+// noSweep never tires of waiting for the end of a response.
+func noSweep(src taskpool.Source) taskpool.Source {
+	return source{src, taskpool.New(taskpool.Config{Grace: time.Hour, Logger: slog.New(slog.DiscardHandler)}).Begin}
+}
+
+// once leaves a request alone that has a scope.
+func once(src taskpool.Source) taskpool.Source {
+	return source{src, func(ctx context.Context) (context.Context, taskpool.Scope) {
+		if taskpool.FromContext(ctx).Pool() != nil {
+			return ctx, taskpool.Scope{}
+		}
+		return src.Begin(ctx)
 	}}
 }
 

@@ -29,12 +29,12 @@ func recoveringInside() pooltest.Adapter {
 	return a
 }
 
-// recoveringOutside is the correct adapter with a recovery around it.
-func recoveringOutside() pooltest.Adapter {
-	a := exact("recovery outside", observe)
+// recoveringOutside is an adapter with a recovery around it.
+func recoveringOutside(m middleware) pooltest.Adapter {
+	a := exact("recovery outside", m)
 	a.Recovery = pooltest.RecoveryOutside
 	a.Handler = func(h pooltest.Handler, srcs ...taskpool.Source) http.Handler {
-		return recovery(middleware(observe).install(pooltest.HTTP(h), srcs))
+		return recovery(m.install(pooltest.HTTP(h), srcs))
 	}
 	return a
 }

@@ -49,6 +49,7 @@ func onTwoPools(r *run) {
 	}))
 	s.get(s.dial(), keepAlive, "/")
 	q.waitReleased(true)
+	q.after.released(r.adapter.Release)
 	for _, p := range q.all() {
 		p.let.open()
 	}

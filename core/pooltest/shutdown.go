@@ -3,7 +3,6 @@ package pooltest
 import (
 	"context"
 	"errors"
-	"net"
 
 	"github.com/elite-libs/taskpool/core"
 )
@@ -21,7 +20,7 @@ func shutdownChecks() []check {
 // stopInFlight: a server that is stopped gracefully ends the response, and the
 // staged tasks run.
 func stopInFlight(r *run) {
-	in, let, stopped := r.gate(), r.gate(), r.gate()
+	in, let := r.gate(), r.gate()
 	q := r.quartet()
 	s := r.serve(setup{}, q.in(func(x Exchange) error {
 		in.open()
@@ -31,21 +30,7 @@ func stopInFlight(r *run) {
 	c := s.dial()
 	s.send(c, keepAlive, "/")
 	r.wait(in.opened, "the handler")
-	stop := s.stop
-	s.stop = func() { r.wait(stopped.opened, "the server to stop") }
-	go func() {
-		stop()
-		stopped.open()
-	}()
-	if !r.eventually(func() bool {
-		conn, err := net.Dial("tcp", s.listener.Addr().String())
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err != nil
-	}) {
-		r.fatalf("the server that stops goes on to accept connections")
-	}
+	s.stopBeside()
 	let.open()
 	if resp := s.receive(c, keepAlive); resp.body != "plain" || resp.cut {
 		r.errorf("the client has %q", resp.wire)

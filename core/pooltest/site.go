@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/elite-libs/taskpool/core"
@@ -20,6 +21,18 @@ type setup struct {
 	tls    bool                            // with the kit's own certificate
 	outer  func(http.Handler) http.Handler // stands around everything; needs Adapter.Handler
 	second *taskpool.Pool                  // an inner middleware has this pool
+	begun  *atomic.Int32                   // counts how often the middleware has run
+}
+
+// A countedSource counts the scopes that are begun or joined.
+type countedSource struct {
+	taskpool.Source
+	begun *atomic.Int32
+}
+
+func (s countedSource) Begin(ctx context.Context) (context.Context, taskpool.Scope) {
+	s.begun.Add(1)
+	return s.Source.Begin(ctx)
 }
 
 // A site is a server that runs one program, with its pool and its clients.
@@ -50,6 +63,8 @@ func (r *run) serve(s setup, h Handler) *site {
 		srcs = []taskpool.Source{site.pool, site.pool}
 	case s.second != nil:
 		srcs = []taskpool.Source{site.pool, s.second}
+	case s.begun != nil:
+		srcs = []taskpool.Source{countedSource{site.pool, s.begun}}
 	default:
 		srcs = []taskpool.Source{site.pool}
 	}
