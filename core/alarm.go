@@ -1,6 +1,7 @@
 package taskpool
 
 import (
+	"cmp"
 	"container/heap"
 	"time"
 )
@@ -10,20 +11,27 @@ import (
 // share one timer, which is armed only while there are any.
 type alarm struct {
 	at    int64 // ticks
+	turn  int64 // among those of the same moment: first set, first rung
 	place int   // in the heap, from 1; 0 if it is not set
 	job   *job  // whose alarm it is; the pool's, for the sweep, if both are nil
 	lane  *lane
 }
 
+func (a *alarm) compare(b *alarm) int {
+	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.turn, b.turn))
+}
+
 type alarms struct {
 	heap  alarmHeap
 	timer *time.Timer
+	turns int64 // how many were set
 	due   int64 // ticks at which the timer will fire; 0 if it is not armed
 }
 
 // setAlarmLocked sets an alarm, or sets it anew.
 func (p *Pool) setAlarmLocked(a *alarm, at int64) {
-	a.at = at
+	p.alarms.turns++
+	a.at, a.turn = at, p.alarms.turns
 	if a.place == 0 {
 		heap.Push(&p.alarms.heap, a)
 	} else {
@@ -55,7 +63,7 @@ func (p *Pool) disarmLocked() {
 // early is cheaper than stopping it for each alarm that is taken back.
 func (p *Pool) armLocked() {
 	t := &p.alarms
-	if len(t.heap) == 0 || t.due != 0 && t.due <= t.heap[0].at {
+	if len(t.heap) == 0 || p.over || t.due != 0 && t.due <= t.heap[0].at {
 		return
 	}
 	t.due = t.heap[0].at
@@ -92,7 +100,7 @@ func (p *Pool) ringAlarms() {
 type alarmHeap []*alarm
 
 func (h alarmHeap) Len() int           { return len(h) }
-func (h alarmHeap) Less(i, j int) bool { return h[i].at < h[j].at }
+func (h alarmHeap) Less(i, j int) bool { return h[i].compare(h[j]) < 0 }
 
 func (h alarmHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]

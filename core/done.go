@@ -1,7 +1,6 @@
 package taskpool
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -143,7 +142,7 @@ func (p *Pool) hurryLocked() {
 			waiting = append(waiting, a.job)
 		}
 	}
-	slices.SortStableFunc(waiting, func(a, b *job) int { return cmp.Compare(a.alarm.at, b.alarm.at) })
+	slices.SortFunc(waiting, func(a, b *job) int { return a.alarm.compare(&b.alarm) })
 	for _, j := range waiting {
 		if j.waits == waitsRetry {
 			j.fate = FateFailed

@@ -268,3 +268,6 @@ func (l *load) waitDrain(ctx context.Context, s taskpool.Scope) error {
 
 // elapsed is the time since start, exact in a bubble.
 func elapsed(start time.Time) time.Duration { return time.Since(start) }
+
+// logger logs into a logbook.
+func logger(l *logbook) *slog.Logger { return slog.New(l) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -27,7 +28,7 @@ func (p *Pool) runHook(ctx context.Context, j *job) error {
 	case r.panicked != nil:
 		panic(r.panicked) // it stays the task's fate, even if the hook recovered it
 	case r.called && !r.returned:
-		return ErrGoexit // on a goroutine of the hook's
+		runtime.Goexit() // it was on a goroutine of the hook's
 	case hookPanicked && !r.called:
 		return j.Run(ctx)
 	case hookPanicked:

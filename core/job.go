@@ -191,7 +191,11 @@ func nameOf(s slot) string {
 	if j.Name != "" || j.Run == nil {
 		return j.Name
 	}
-	if f := runtime.FuncForPC(reflect.ValueOf(j.Run).Pointer()); f != nil {
+	pc := reflect.ValueOf(j.Run).Pointer()
+	if j.promise != nil {
+		pc = j.promise.function()
+	}
+	if f := runtime.FuncForPC(pc); f != nil {
 		return f.Name()
 	}
 	return ""
@@ -215,7 +219,16 @@ func (j *Job) check() error {
 }
 
 // ticks is the clock of everything here that measures: nanoseconds since the
-// package was loaded, read at half the cost of time.Now.
-func ticks() int64 { return int64(time.Since(epoch)) }
+// package was loaded, read at half the cost of time.Now. They begin at a large
+// number and so are never 0 or less: the clock of a synctest bubble stands in the
+// year 2000.
+func ticks() int64 { return 1<<61 + int64(time.Since(epoch)) }
 
 var epoch = time.Now()
+
+// later is the tick that lies d after another. What is more than a century away
+// counts as that: the sum would overflow.
+func later(tick int64, d time.Duration) int64 {
+	const century = 100 * 365 * 24 * time.Hour
+	return tick + int64(min(d, century))
+}

@@ -62,7 +62,7 @@ func (p *Pool) queueInLaneLocked(j *job) {
 		l = p.newLane(j.Lane, Lane{})
 	}
 	l.waiting++
-	l.lines[j.Priority.level()].tasks.push(j, &p.spare, p.paused || p.queued > p.idleLocked())
+	l.lines[j.Priority.level()].tasks.push(j, &p.spare, true)
 	p.wakeLaneLocked(l)
 }
 
@@ -89,7 +89,7 @@ func (l *lane) blockedLocked() bool {
 		}
 	}
 	if l.Rate > 0 && len(l.starts) == l.Rate {
-		until = max(until, l.starts[l.next]+int64(l.Per))
+		until = max(until, later(l.starts[l.next], l.Per))
 	}
 	if until <= now {
 		return false
@@ -176,7 +176,7 @@ func Throttle(ctx context.Context, r RateLimit) {
 	p := j.ctx.scope.pool
 	p.mu.Lock()
 	if j.lane != nil {
-		j.lane.hintLocked(max(r.Remaining, 0), ticks()+int64(wait))
+		j.lane.hintLocked(max(r.Remaining, 0), later(ticks(), wait))
 	}
 	p.unlock()
 }

@@ -149,7 +149,7 @@ func (s *scope) startLocked(slot slot) {
 	if j, ok := slot.(*job); ok && j.Delay > 0 && j.fate == 0 && p.phase.Load() == phaseOpen {
 		j.waits = waitsDelay
 		p.delayed++
-		p.setAlarmLocked(&j.alarm, ticks()+int64(j.Delay))
+		p.setAlarmLocked(&j.alarm, later(ticks(), j.Delay))
 		return
 	}
 	p.queued++

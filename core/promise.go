@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"sync"
 )
 
 // A Promise is the value that a task will have. It is made by Async, may be
 // copied as a pointer only, and may be awaited by any number of goroutines.
 type Promise[T any] struct {
+	once    sync.Once
 	settled chan struct{}
 	value   T
 	err     error
+	pc      uintptr // of the func that the caller gave: the task is named after it
 }
 
 // An Adder accepts jobs: a *Pool, or a Scope.
@@ -31,6 +35,7 @@ func AsyncJob[T any](to Adder, job Job, fn func(context.Context) (T, error)) (*P
 	job.promise = p
 	job.Run = nil
 	if fn != nil {
+		p.pc = reflect.ValueOf(fn).Pointer()
 		job.Run = func(ctx context.Context) (err error) {
 			v, err := fn(ctx)
 			if err == nil {
@@ -44,8 +49,7 @@ func AsyncJob[T any](to Adder, job Job, fn func(context.Context) (T, error)) (*P
 		err = to.Submit(job)
 	}
 	if err != nil {
-		p.err = err
-		close(p.settled)
+		p.settle(err)
 	}
 	return p, err
 }
@@ -80,6 +84,11 @@ func (p *Promise[T]) Await(ctx context.Context) (T, error) {
 	case <-p.settled:
 		return p.outcome()
 	case <-ctx.Done():
+	}
+	select {
+	case <-p.settled: // it may have been at the same moment
+		return p.outcome()
+	default:
 		return zero, context.Cause(ctx)
 	}
 }
@@ -88,13 +97,17 @@ func (p *Promise[T]) Await(ctx context.Context) (T, error) {
 type promise interface {
 	settle(err error)
 	result() any
+	function() uintptr
 }
 
-// settle is called once, under the pool's lock. If there is an error the value is
-// not looked at any more: an abandoned task may still write it.
+// settle is called under the pool's lock. The first call counts: an Adder may
+// submit a job twice, or refuse it and submit it all the same. If there is an
+// error the value is not looked at any more: an abandoned task may still write it.
 func (p *Promise[T]) settle(err error) {
-	p.err = err
-	close(p.settled)
+	p.once.Do(func() {
+		p.err = err
+		close(p.settled)
+	})
 }
 
 func (p *Promise[T]) outcome() (value T, err error) {
@@ -104,7 +117,8 @@ func (p *Promise[T]) outcome() (value T, err error) {
 	return p.value, nil
 }
 
-func (p *Promise[T]) result() any { return p.value }
+func (p *Promise[T]) result() any       { return p.value }
+func (p *Promise[T]) function() uintptr { return p.pc }
 
 // settle settles the promise of a task that has its fate.
 func settle(s slot, f Fate, err error) {

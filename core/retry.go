@@ -28,14 +28,14 @@ func Backoff(runs int, base, max time.Duration) Retry {
 		if attempt >= runs {
 			return 0, false
 		}
+		if base <= 0 {
+			return 0, true
+		}
 		ceiling := base
 		for i := 1; i < attempt && ceiling < max; i++ {
 			ceiling *= 2
 		}
-		if ceiling = min(ceiling, max); ceiling <= 0 {
-			return 0, true
-		}
-		return rand.N(ceiling + 1), true
+		return rand.N(min(ceiling, max) + 1), true
 	}
 }
 

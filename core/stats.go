@@ -25,7 +25,7 @@ type Stats struct {
 }
 
 // Stats returns the pool's numbers, all of the same moment. It locks the pool
-// while it looks at the scopes that have queued tasks.
+// while it looks at the scopes and lanes that have queued tasks.
 func (p *Pool) Stats() Stats {
 	if !p.made() {
 		return Stats{}
@@ -33,11 +33,19 @@ func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var since int64
+	look := func(l *line) {
+		if t := l.tasks.oldest(); t != 0 && l.tasks.size > 0 && (since == 0 || t < since) {
+			since = t
+		}
+	}
 	for i := range p.rings.of {
 		for l := p.rings.of[i].head; l != nil; l = l.next {
-			if t := l.tasks.oldest(); t != 0 && (since == 0 || t < since) {
-				since = t
-			}
+			look(l)
+		}
+	}
+	for _, lane := range p.lanes { // a blocked one is in no ring
+		for i := range lane.lines {
+			look(&lane.lines[i])
 		}
 	}
 	s := Stats{

@@ -175,7 +175,7 @@ func (j *job) takenLocked(p *Pool) {
 			p.lanes[j.Lane].startLocked(j)
 		}
 		if t := j.timeout(p); t > 0 {
-			p.setAlarmLocked(&j.alarm, j.started+int64(t+farewell))
+			p.setAlarmLocked(&j.alarm, later(later(j.started, t), farewell))
 		}
 	}
 }
@@ -304,7 +304,7 @@ func (w *worker) retry() bool {
 	if wait > 0 {
 		j.waits = waitsRetry
 		p.retrying++
-		p.setAlarmLocked(&j.alarm, j.ended+int64(wait))
+		p.setAlarmLocked(&j.alarm, later(j.ended, wait))
 	} else {
 		p.queued++
 		s.queueLocked(j)

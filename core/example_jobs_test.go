@@ -1,0 +1,109 @@
+package taskpool_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/elite-libs/taskpool/core"
+)
+
+// A task that may fail for a moment is run again, a little later each time. An
+// error that no further run would mend ends it at once.
+func ExampleBackoff() {
+	pool := taskpool.New(taskpool.Config{})
+	runs := 0
+	_ = pool.Submit(taskpool.Job{
+		Name:  "webhook",
+		Retry: taskpool.Backoff(5, time.Millisecond, 10*time.Millisecond),
+		Run: func(context.Context) error {
+			if runs++; runs < 3 {
+				return errors.New("connection refused")
+			}
+			return taskpool.Permanent(errors.New("410 Gone"))
+		},
+	})
+
+	report, _ := pool.Drain(context.Background())
+	fmt.Println(runs, "runs,", report.Err())
+	// Output:
+	// 3 runs, webhook: 410 Gone
+}
+
+// Two values are computed at the same time, and both are waited for.
+func ExampleAsync() {
+	pool := taskpool.New(taskpool.Config{})
+	price := taskpool.Async(pool, func(context.Context) (int, error) { return 42, nil })
+	stock := taskpool.Async(pool, func(context.Context) (string, error) { return "", errors.New("the stock service is down") })
+
+	ctx := context.Background()
+	p, err := price.Await(ctx)
+	fmt.Println(p, err)
+	s, err := stock.Await(ctx)
+	fmt.Printf("%q %v\n", s, err)
+	// Output:
+	// 42 <nil>
+	// "" the stock service is down
+}
+
+// Tasks may wait for each other, even on one worker: while a task waits, its
+// worker runs others.
+func ExamplePromise_Await() {
+	pool := taskpool.New(taskpool.Config{Workers: 1})
+	total := taskpool.Async(pool, func(ctx context.Context) (int, error) {
+		part := taskpool.Async(pool, func(context.Context) (int, error) { return 20, nil })
+		n, err := part.Await(ctx) // the task's own ctx
+		return n + 1, err
+	})
+
+	fmt.Println(total.Await(context.Background()))
+	// Output:
+	// 21 <nil>
+}
+
+// The tasks that call one API share a lane. What the API answers about its rate
+// limit paces them, and nobody else.
+func ExampleThrottle() {
+	pool := taskpool.New(taskpool.Config{
+		Workers: 1,
+		Lanes:   map[string]taskpool.Lane{"mail api": {Limit: 4, Rate: 100, Per: time.Minute}},
+	})
+	remaining := 2 // of this hour, as the headers of the API's answers say
+	call := func(ctx context.Context) error {
+		remaining--
+		taskpool.Throttle(ctx, taskpool.RateLimit{Remaining: remaining, Reset: time.Now().Add(time.Hour)})
+		return nil
+	}
+	for range 5 {
+		_ = pool.Submit(taskpool.Job{Lane: "mail api", Run: call})
+	}
+	other := taskpool.Async(pool, func(context.Context) (string, error) { return "not paced", nil })
+	fmt.Println(other.Await(context.Background()))
+
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	report, _ := pool.Done(ctx)
+	fmt.Println(report.Succeeded, "succeeded,", report.Canceled, "canceled")
+	// Output:
+	// not paced <nil>
+	// 3 succeeded, 3 canceled
+}
+
+// A delayed job holds no worker and no goroutine. A drain waits for it; Done
+// starts it at once.
+func ExampleJob_delay() {
+	pool := taskpool.New(taskpool.Config{})
+	_ = pool.Submit(taskpool.Job{Name: "reminder", Delay: 24 * time.Hour, Run: func(context.Context) error {
+		fmt.Println("remember the milk")
+		return nil
+	}})
+	fmt.Println(pool.Stats().Delayed, "delayed")
+
+	_, err := pool.Done(context.Background())
+	fmt.Println(err)
+	// Output:
+	// 1 delayed
+	// remember the milk
+	// <nil>
+}
