@@ -2,12 +2,14 @@ package taskpool
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
 // A Lane limits the tasks that share it, such as those that call one API. Every
 // value is valid; the zero Lane limits nothing by itself, and may be paced by
-// Throttle.
+// Throttle. A task that awaits others keeps its place in its lane: if all of a
+// lane that has a Limit await tasks of the same lane, they wait for ever.
 type Lane struct {
 	Limit int           // tasks of the lane that run at once; 0 or less means no limit
 	Rate  int           // starts within any period of Per; 0 or less means no limit
@@ -30,13 +32,22 @@ type lane struct {
 	starts     []int64 // ticks of the last Rate starts, the oldest at next
 	next       int
 
-	// What Throttle was told, until reset.
-	reset  int64 // ticks; 0 if there is no hint
-	lowest int   // of what the API said remains
-	budget int   // how many tasks may still start
+	windows []window // what Throttle was told, as long as it holds
+	quota   int      // of a window, as last told; 0 if it never was
 
 	alarm alarm
 }
+
+// A window is what an API has said of a time that ends at reset.
+type window struct {
+	reset  int64 // ticks
+	lowest int   // of what it said remains
+	budget int   // how many tasks may still start
+}
+
+// maxWindows bounds what an API that tells of ever new windows can make a lane
+// remember.
+const maxWindows = 8
 
 func (p *Pool) initLanes(lanes map[string]Lane) {
 	p.lanes = make(map[string]*lane, len(lanes))
@@ -76,16 +87,18 @@ func (l *lane) blockedLocked() bool {
 	if l.Limit > 0 && l.running >= l.Limit {
 		return true
 	}
-	if l.reset == 0 && (l.Rate <= 0 || l.Per <= 0) {
+	if l.quota == 0 && len(l.windows) == 0 && (l.Rate <= 0 || l.Per <= 0) {
 		return false
 	}
 	now := ticks()
+	l.forgetLocked(now)
+	if len(l.windows) == 0 && l.quota > 0 && l.running >= l.quota {
+		return true // a new window, of which no answer has come yet
+	}
 	var until int64
-	if l.reset != 0 {
-		if now >= l.reset {
-			l.reset = 0
-		} else if l.budget <= 0 {
-			until = l.reset
+	for _, w := range l.windows {
+		if w.budget <= 0 {
+			until = max(until, w.reset)
 		}
 	}
 	if l.Rate > 0 && len(l.starts) == l.Rate {
@@ -103,7 +116,9 @@ func (l *lane) startLocked(j *job) {
 	j.lane = l
 	l.waiting--
 	l.running++
-	l.budget--
+	for i := range l.windows {
+		l.windows[i].budget--
+	}
 	if l.Rate <= 0 || l.Per <= 0 {
 		return
 	}
@@ -141,7 +156,8 @@ func (p *Pool) wakeLaneLocked(l *lane) {
 // dropLaneLocked forgets a lane that nobody configured, once nothing is left of
 // it: names may be many.
 func (p *Pool) dropLaneLocked(l *lane) {
-	if l.configured || l.running > 0 || l.reset > ticks() {
+	l.forgetLocked(ticks())
+	if l.configured || l.running > 0 || len(l.windows) > 0 {
 		return
 	}
 	p.stopAlarmLocked(&l.alarm)
@@ -159,8 +175,10 @@ func (p *Pool) freeLanesLocked() {
 // answered: at most r.Remaining further tasks of the lane start before r.Reset,
 // less those that run beside the caller and whose answers are still to come. Of
 // several hints for one window, whose resets lie within two seconds of each
-// other, the lowest Remaining counts. Other lanes and tasks without one go on,
-// and no worker is held.
+// other, the lowest Remaining counts. A hint for a later window replaces those for
+// earlier ones, unless nothing remains of them: then both hold. When a window has
+// passed, no more than r.Limit tasks of the lane run at once until the next hint.
+// Other lanes and tasks without one go on, and no worker is held.
 //
 // It does nothing outside of a task, in a task without a lane, after the task
 // has ended, and if r.Reset is not in the future. It does not block.
@@ -176,21 +194,43 @@ func Throttle(ctx context.Context, r RateLimit) {
 	p := j.ctx.scope.pool
 	p.mu.Lock()
 	if j.lane != nil {
-		j.lane.hintLocked(max(r.Remaining, 0), later(ticks(), wait))
+		j.lane.hintLocked(max(r.Remaining, 0), max(r.Limit, 0), later(ticks(), wait))
 	}
 	p.unlock()
 }
 
-func (l *lane) hintLocked(remaining int, reset int64) {
-	switch {
-	case l.reset <= ticks() || reset > l.reset+int64(oneWindow):
-		l.lowest, l.reset = remaining, reset
-	case reset < l.reset-int64(oneWindow):
-		return // of a window that is over for those who know better
-	default:
-		l.lowest, l.reset = min(l.lowest, remaining), max(l.reset, reset)
+func (l *lane) hintLocked(remaining, quota int, reset int64) {
+	if quota > 0 {
+		l.quota = quota
 	}
-	l.budget = l.lowest - (l.running - 1)
-	l.pool.setAlarmLocked(&l.alarm, l.reset)
+	l.forgetLocked(ticks())
+	others := l.running - 1
+	w := l.windowLocked(reset)
+	if w == nil {
+		l.windows = slices.DeleteFunc(l.windows, func(w window) bool { return w.budget > 0 && w.reset < reset })
+		if len(l.windows) == maxWindows {
+			l.windows = slices.Delete(l.windows, 0, 1)
+		}
+		l.windows = append(l.windows, window{reset: reset, lowest: remaining})
+		w = &l.windows[len(l.windows)-1]
+	}
+	w.lowest, w.reset = min(w.lowest, remaining), max(w.reset, reset)
+	w.budget = w.lowest - others
+	l.pool.setAlarmLocked(&l.alarm, w.reset)
 	l.pool.wakeLaneLocked(l)
+}
+
+// windowLocked is the window that ends at reset, or nil.
+func (l *lane) windowLocked(reset int64) *window {
+	for i := range l.windows {
+		if d := l.windows[i].reset - reset; -int64(oneWindow) <= d && d <= int64(oneWindow) {
+			return &l.windows[i]
+		}
+	}
+	return nil
+}
+
+// forgetLocked drops the windows that have passed.
+func (l *lane) forgetLocked(now int64) {
+	l.windows = slices.DeleteFunc(l.windows, func(w window) bool { return w.reset <= now })
 }

@@ -48,7 +48,11 @@ type http2Client struct {
 const http2Receive = 64 << 10
 
 func (s *site) http2(tls bool) *http2Client {
-	t := &http.Transport{Protocols: new(http.Protocols), HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: http2Receive}}
+	t := &http.Transport{
+		MaxConnsPerHost: 1, // a request may come before the connection that is there is offered to it
+		Protocols:       new(http.Protocols),
+		HTTP2:           &http.HTTP2Config{MaxReceiveBufferPerStream: http2Receive},
+	}
 	c := &http2Client{s, t, "http://" + s.listener.Addr().String()}
 	if tls {
 		t.TLSClientConfig = clientTLS()
