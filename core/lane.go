@@ -156,8 +156,12 @@ func (p *Pool) wakeLaneLocked(l *lane) {
 // dropLaneLocked forgets a lane that nobody configured, once nothing is left of
 // it: names may be many.
 func (p *Pool) dropLaneLocked(l *lane) {
+	if l.configured || l.running > 0 {
+		return
+	}
 	l.forgetLocked(ticks())
-	if l.configured || l.running > 0 || len(l.windows) > 0 {
+	if len(l.windows) > 0 { // they hold for a task to come, until the first passes at least
+		p.setAlarmLocked(&l.alarm, l.windows[0].reset)
 		return
 	}
 	p.stopAlarmLocked(&l.alarm)
@@ -216,7 +220,6 @@ func (l *lane) hintLocked(remaining, quota int, reset int64) {
 	}
 	w.lowest, w.reset = min(w.lowest, remaining), max(w.reset, reset)
 	w.budget = w.lowest - others
-	l.pool.setAlarmLocked(&l.alarm, w.reset)
 	l.pool.wakeLaneLocked(l)
 }
 

@@ -252,7 +252,11 @@ func TestThrottledLanesLeaveNothingBehind(t *testing.T) {
 		}
 		before := heap()
 		for i := range names {
-			must(t, p.Submit(taskpool.Job{Lane: fmt.Sprint("customer ", i), Run: hinting(0, time.Minute, 0)}))
+			must(t, p.Submit(taskpool.Job{Lane: fmt.Sprint("customer ", i), Run: func(ctx context.Context) error {
+				taskpool.Throttle(ctx, hint(4, 2*time.Minute))
+				taskpool.Throttle(ctx, hint(0, time.Minute)) // the last to be told is not the last to pass
+				return nil
+			}}))
 		}
 		drain(t, p)
 		time.Sleep(time.Hour)
