@@ -6,73 +6,88 @@ import (
 	"time"
 )
 
-// An alarm is a moment that a pool waits for: a delay, the wait before a retry,
-// a lane's next start, the sweep. All of a pool's alarms stand in one heap and
-// share one timer, which is armed only while there are any.
+// An alarm is a moment that is waited for: the end of a delay, the next run of a
+// job, a lane's next start, the sweep.
 type alarm struct {
 	at    int64 // ticks
 	turn  int64 // among those of the same moment: first set, first rung
 	place int   // in the heap, from 1; 0 if it is not set
-	job   *job  // whose alarm it is; the pool's, for the sweep, if both are nil
-	lane  *lane
+	of    interface{ alarmLocked(now int64) }
 }
 
 func (a *alarm) compare(b *alarm) int {
 	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.turn, b.turn))
 }
 
+// Alarms are all of one owner's, a pool's: they stand in one heap and share one
+// timer, which is armed only while there are any. The owner's lock protects them.
 type alarms struct {
+	owner interface{ ringAlarms() } // called when the timer fires
 	heap  alarmHeap
 	timer *time.Timer
 	turns int64 // how many were set
 	due   int64 // ticks at which the timer will fire; 0 if it is not armed
+	ended bool  // nothing is to ring any more
 }
 
-// setAlarmLocked sets an alarm, or sets it anew.
-func (p *Pool) setAlarmLocked(a *alarm, at int64) {
-	p.alarms.turns++
-	a.at, a.turn = at, p.alarms.turns
+// set sets an alarm, or sets it anew.
+func (t *alarms) set(a *alarm, at int64) {
+	t.turns++
+	a.at, a.turn = at, t.turns
 	if a.place == 0 {
-		heap.Push(&p.alarms.heap, a)
+		heap.Push(&t.heap, a)
 	} else {
-		heap.Fix(&p.alarms.heap, a.place-1)
+		heap.Fix(&t.heap, a.place-1)
 	}
-	p.armLocked()
+	t.arm()
 }
 
-// stopAlarmLocked takes an alarm back. A timer that nothing waits for any more
-// is stopped: it would keep a pool alive that was dropped.
-func (p *Pool) stopAlarmLocked(a *alarm) {
+// stop takes an alarm back. A timer that nothing waits for any more is stopped:
+// it would keep a pool alive that was dropped.
+func (t *alarms) stop(a *alarm) {
 	if a.place == 0 {
 		return
 	}
-	heap.Remove(&p.alarms.heap, a.place-1)
-	if len(p.alarms.heap) == 0 {
-		p.disarmLocked()
+	heap.Remove(&t.heap, a.place-1)
+	if len(t.heap) == 0 {
+		t.disarm()
 	}
 }
 
-func (p *Pool) disarmLocked() {
-	if p.alarms.timer != nil {
-		p.alarms.timer.Stop()
+// pop takes the first alarm out that is due, if there is one.
+func (t *alarms) pop(now int64) *alarm {
+	if len(t.heap) == 0 || t.heap[0].at > now {
+		return nil
 	}
-	p.alarms.due = 0
+	return heap.Pop(&t.heap).(*alarm)
 }
 
-// armLocked has the timer fire no later than the first alarm. One that fires too
+// arm has the timer fire no later than the first alarm. One that fires too
 // early is cheaper than stopping it for each alarm that is taken back.
-func (p *Pool) armLocked() {
-	t := &p.alarms
-	if len(t.heap) == 0 || p.over || t.due != 0 && t.due <= t.heap[0].at {
+func (t *alarms) arm() {
+	if len(t.heap) == 0 || t.ended || t.due != 0 && t.due <= t.heap[0].at {
 		return
 	}
 	t.due = t.heap[0].at
 	wait := max(time.Duration(t.due-ticks()), 0)
 	if t.timer == nil {
-		t.timer = time.AfterFunc(wait, p.ringAlarms)
+		t.timer = time.AfterFunc(wait, t.owner.ringAlarms)
 	} else {
 		t.timer.Reset(wait)
 	}
+}
+
+func (t *alarms) disarm() {
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+	t.due = 0
+}
+
+// end silences the alarms for good.
+func (t *alarms) end() {
+	t.ended = true
+	t.disarm()
 }
 
 // ringAlarms runs when the timer fires.
@@ -80,19 +95,10 @@ func (p *Pool) ringAlarms() {
 	p.mu.Lock()
 	p.alarms.due = 0
 	now := ticks()
-	for len(p.alarms.heap) > 0 && p.alarms.heap[0].at <= now {
-		a := p.alarms.heap[0]
-		heap.Pop(&p.alarms.heap)
-		switch {
-		case a.job != nil:
-			a.job.alarmLocked()
-		case a.lane != nil:
-			p.wakeLaneLocked(a.lane)
-		default:
-			p.sweepLocked(now)
-		}
+	for a := p.alarms.pop(now); a != nil; a = p.alarms.pop(now) {
+		a.of.alarmLocked(now)
 	}
-	p.armLocked()
+	p.alarms.arm()
 	p.unlock()
 }
 

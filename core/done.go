@@ -77,7 +77,7 @@ func (p *Pool) overLocked() {
 	if p.cutCause != nil {
 		p.doneErr = &cutError{p.doneReport.Canceled, p.doneReport.Abandoned, p.cutCause}
 	}
-	p.disarmLocked()
+	p.alarms.end()
 	close(p.finished)
 }
 
@@ -136,10 +136,11 @@ func (p *Pool) finishedWithin(d time.Duration) bool {
 // hurryLocked ends all waiting for a time: delayed jobs are queued, and those
 // that wait for another run end with the error of the last one.
 func (p *Pool) hurryLocked() {
+	now := ticks()
 	var waiting []*job
 	for _, a := range p.alarms.heap {
-		if a.job != nil && a.job.waits != waitsNot {
-			waiting = append(waiting, a.job)
+		if j, ok := a.of.(*job); ok && j.waits != waitsNot {
+			waiting = append(waiting, j)
 		}
 	}
 	slices.SortFunc(waiting, func(a, b *job) int { return a.alarm.compare(&b.alarm) })
@@ -147,8 +148,8 @@ func (p *Pool) hurryLocked() {
 		if j.waits == waitsRetry {
 			j.fate = FateFailed
 		}
-		p.stopAlarmLocked(&j.alarm)
-		j.alarmLocked()
+		p.alarms.stop(&j.alarm)
+		j.alarmLocked(now)
 	}
 }
 

@@ -58,7 +58,7 @@ func (p *Pool) initLanes(lanes map[string]Lane) {
 
 func (p *Pool) newLane(name string, c Lane) *lane {
 	l := &lane{Lane: c, name: name, pool: p}
-	l.alarm.lane = l
+	l.alarm.of = l
 	for i := range l.lines {
 		l.lines[i].lane, l.lines[i].level = l, level(i)
 	}
@@ -107,7 +107,7 @@ func (l *lane) blockedLocked() bool {
 	if until <= now {
 		return false
 	}
-	p.setAlarmLocked(&l.alarm, until)
+	p.alarms.set(&l.alarm, until)
 	return true
 }
 
@@ -153,6 +153,9 @@ func (p *Pool) wakeLaneLocked(l *lane) {
 	}
 }
 
+// alarmLocked is told when the lane's alarm rings.
+func (l *lane) alarmLocked(int64) { l.pool.wakeLaneLocked(l) }
+
 // dropLaneLocked forgets a lane that nobody configured, once nothing is left of
 // it: names may be many.
 func (p *Pool) dropLaneLocked(l *lane) {
@@ -161,10 +164,10 @@ func (p *Pool) dropLaneLocked(l *lane) {
 	}
 	l.forgetLocked(ticks())
 	if len(l.windows) > 0 { // they hold for a task to come, until the first passes at least
-		p.setAlarmLocked(&l.alarm, l.windows[0].reset)
+		p.alarms.set(&l.alarm, l.windows[0].reset)
 		return
 	}
-	p.stopAlarmLocked(&l.alarm)
+	p.alarms.stop(&l.alarm)
 	delete(p.lanes, l.name)
 }
 

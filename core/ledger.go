@@ -100,7 +100,7 @@ func (s *scope) newJob(j Job, inner context.Context) *job {
 	if inner != nil {
 		n.ctx.values, n.ctx.inner = inner, true
 	}
-	n.ctx.job, n.alarm.job = n, n
+	n.ctx.job, n.alarm.of = n, n
 	return n
 }
 
@@ -149,7 +149,7 @@ func (s *scope) startLocked(slot slot) {
 	if j, ok := slot.(*job); ok && j.Delay > 0 && j.fate == 0 && p.phase.Load() == phaseOpen {
 		j.waits = waitsDelay
 		p.delayed++
-		p.setAlarmLocked(&j.alarm, later(ticks(), j.Delay))
+		p.alarms.set(&j.alarm, later(ticks(), j.Delay))
 		return
 	}
 	p.queued++
@@ -217,7 +217,7 @@ func (s *scope) waitingLocked() iter.Seq[slot] {
 			}
 		}
 		for _, a := range p.alarms.heap {
-			if a.job != nil && a.job.waits != waitsNot && !own(a.job) {
+			if j, ok := a.of.(*job); ok && j.waits != waitsNot && !own(j) {
 				return
 			}
 		}

@@ -72,6 +72,7 @@ func New(c Config) *Pool {
 	p.workers = p.config.Workers
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	p.root.init(p, nil)
+	p.sweep.of, p.alarms.owner = p, p
 	p.initLanes(c.Lanes)
 	p.phase.Store(phaseOpen)
 	return p

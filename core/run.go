@@ -18,14 +18,14 @@ func (j *job) takenLocked(p *Pool) {
 			p.lanes[j.Lane].startLocked(j)
 		}
 		if t := j.timeout(p); t > 0 {
-			p.setAlarmLocked(&j.alarm, later(later(j.started, t), farewell))
+			p.alarms.set(&j.alarm, later(later(j.started, t), farewell))
 		}
 	}
 }
 
 // stoppedLocked notes that the job's run has ended.
 func (j *job) stoppedLocked(p *Pool) {
-	p.stopAlarmLocked(&j.alarm)
+	p.alarms.stop(&j.alarm)
 	if j.overrun {
 		j.overrun = false
 		p.overrun--
@@ -36,7 +36,7 @@ func (j *job) stoppedLocked(p *Pool) {
 }
 
 // alarmLocked is told when the job's alarm rings.
-func (j *job) alarmLocked() {
+func (j *job) alarmLocked(now int64) {
 	p := j.ctx.scope.pool
 	switch j.waits {
 	case waitsDelay:
@@ -46,7 +46,7 @@ func (j *job) alarmLocked() {
 	default:
 		j.overrun = true
 		p.overrun++
-		go p.logOverrun(j, j.attempts, j.timeout(p), time.Duration(ticks()-j.started))
+		go p.logOverrun(j, j.attempts, j.timeout(p), time.Duration(now-j.started))
 		return
 	}
 	j.waits = waitsNot
@@ -111,7 +111,7 @@ func (w *worker) retry() bool {
 	if wait > 0 {
 		j.waits = waitsRetry
 		p.retrying++
-		p.setAlarmLocked(&j.alarm, later(j.ended, wait))
+		p.alarms.set(&j.alarm, later(j.ended, wait))
 	} else {
 		p.queued++
 		s.queueLocked(j)

@@ -34,15 +34,16 @@ func (l *scopeList) remove(s *scope) {
 func (p *Pool) armSweepLocked(s *scope) {
 	s.due = ticks() + int64(p.config.Grace)
 	if p.sweep.place == 0 {
-		p.setAlarmLocked(&p.sweep, s.due)
+		p.alarms.set(&p.sweep, s.due)
 	}
 }
 
-func (p *Pool) sweepLocked(now int64) {
+// alarmLocked is the sweep.
+func (p *Pool) alarmLocked(now int64) {
 	for p.returned.head != nil && p.returned.head.due <= now {
 		p.returned.head.sentLocked(Overdue)
 	}
 	if next := p.returned.head; next != nil {
-		p.setAlarmLocked(&p.sweep, next.due)
+		p.alarms.set(&p.sweep, next.due)
 	}
 }
