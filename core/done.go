@@ -35,14 +35,7 @@ func (p *Pool) Done(ctx context.Context) (Report, error) {
 	if s := taskOf(ctx); s != nil && s.pool == p {
 		return Report{}, ErrSelfWait
 	}
-	p.mu.Lock()
-	if p.phase.Load() == phaseOpen {
-		p.closeLocked()
-	}
-	over := p.over
-	p.unlock()
-
-	if !over {
+	if !p.close() {
 		defer lend(ctx).end()
 		select {
 		case <-p.finished:
@@ -56,17 +49,26 @@ func (p *Pool) Done(ctx context.Context) (Report, error) {
 	return r, p.doneErr
 }
 
-// closeLocked begins the end.
-func (p *Pool) closeLocked() {
+// close begins the end, unless it has begun, and reports whether it has come.
+func (p *Pool) close() (over bool) {
+	p.mu.Lock()
+	defer p.unlock()
+	if p.phase.Load() == phaseOpen {
+		p.closingLocked()
+		p.supersedeLocked()
+		for p.returned.head != nil {
+			p.returned.head.sentLocked(PoolDone)
+		}
+		p.hurryLocked()
+		p.settleLocked()
+	}
+	return p.over
+}
+
+func (p *Pool) closingLocked() {
 	p.phase.Store(phaseClosing)
 	p.finished = make(chan struct{})
 	p.paused = false
-	p.supersedeLocked()
-	for p.returned.head != nil {
-		p.returned.head.sentLocked(PoolDone)
-	}
-	p.hurryLocked()
-	p.settleLocked()
 }
 
 // overLocked is the end: every accepted task has its fate.
@@ -78,6 +80,9 @@ func (p *Pool) overLocked() {
 		p.doneErr = &cutError{p.doneReport.Canceled, p.doneReport.Abandoned, p.cutCause}
 	}
 	p.alarms.end()
+	if p.listed {
+		p.unlistLocked()
+	}
 	close(p.finished)
 }
 

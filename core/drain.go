@@ -78,14 +78,11 @@ func (s Scope) Drain(ctx context.Context) (Report, error) {
 	}
 	p := s.scope.pool
 	p.mu.Lock()
-	if s.scope.live == 0 {
+	settled := s.scope.settledLocked()
+	if settled == nil {
 		defer p.mu.Unlock()
 		return s.scope.reportLocked(), nil
 	}
-	if s.scope.settled == nil {
-		s.scope.settled = make(chan struct{})
-	}
-	settled := s.scope.settled
 	p.mu.Unlock()
 
 	defer lend(ctx).end()
@@ -103,6 +100,14 @@ func (s Scope) Drain(ctx context.Context) (Report, error) {
 	default:
 	}
 	return s.scope.reportLocked(), err
+}
+
+// settledLocked is closed when what the scope has started has ended; nil if it has.
+func (s *scope) settledLocked() <-chan struct{} {
+	if s.live > 0 && s.settled == nil {
+		s.settled = make(chan struct{})
+	}
+	return s.settled
 }
 
 // quietLocked reports whether nothing is running and nothing can start by itself.
@@ -125,6 +130,9 @@ func (p *Pool) settleLocked() {
 	case p.phase.Load() == phaseClosed, p.handling.head == nil && p.returned.head == nil:
 		p.overLocked()
 	}
+	if p.listed && p.handling.head == nil && p.returned.head == nil {
+		p.unlistLocked()
+	}
 }
 
 // supersedeLocked sends the waiting drainer away.
@@ -138,11 +146,7 @@ func (p *Pool) supersedeLocked() {
 
 // reportLocked is what has ended since the last Drain that finished.
 func (p *Pool) reportLocked() Report {
-	r := Report{Results: p.results.inOrder(), Omitted: p.results.omitted}
-	for f := range p.fates {
-		r.count(Fate(f), int(p.fates[f]-p.drained[f]))
-	}
-	return r
+	return p.results.report(p.fates, p.drained)
 }
 
 func (p *Pool) takeReportLocked() Report {

@@ -7,7 +7,8 @@ import "context"
 // fn with a context that carries it, takes fn's error or panic for the outcome,
 // releases the staged tasks, and returns fn's error. A panic goes on untouched.
 //
-// It does not wait for the tasks: drain the scope or the source for that. If ctx
+// It waits for the tasks only if src is a Hold: then it returns when they have
+// ended, the limit has passed or ctx has ended, whatever fn returned. If ctx
 // already carries a scope of src whose handler has not returned, that one is
 // joined, and it is the outer handler's return that releases.
 func Handle(ctx context.Context, src Source, fn func(context.Context) error) (err error) {
@@ -21,6 +22,9 @@ func Handle(ctx context.Context, src Source, fn func(context.Context) error) (er
 	panicked := true
 	defer func() {
 		s.Returned(Outcome{Err: err, Panicked: panicked})
+		if s.Held() {
+			s.Hold()
+		}
 		s.Sent(NoServer)
 	}()
 	err = fn(ctx)

@@ -109,7 +109,11 @@ func (s *scope) accept(slots []slot) error {
 	p := s.pool
 	n := len(slots)
 	p.mu.Lock()
-	if err := p.refusalLocked(s, n); err != nil {
+	err := p.refusalLocked(s, n)
+	if err == nil && p.source != nil && n > 0 {
+		err = p.listLocked(s.isRoot())
+	}
+	if err != nil {
 		p.refused += uint64(n)
 		p.mu.Unlock()
 		return err
@@ -240,6 +244,9 @@ func (s *scope) countLocked(f Fate) (keep bool) {
 func (s *scope) keepLocked(r Result) {
 	limit := s.pool.config.ResultLimit
 	s.pool.results.put(r, limit)
+	if from := s.pool.source; from != nil {
+		from.keep(r)
+	}
 	switch {
 	case s.isRoot():
 	case len(s.results) < limit:

@@ -17,6 +17,8 @@ type Pool struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 
+	source *perRequest // what made it for one request; nil if New did
+
 	phase atomic.Uint32 // written under mu; read without it by Begin
 
 	mu       sync.Mutex // protects what follows, and the ledgers of the pool's scopes
@@ -41,11 +43,13 @@ type Pool struct {
 
 	handling scopeList // have tasks, handler not returned
 	returned scopeList // have tasks, handler returned, response not yet known to be sent; oldest first
-	sweep    alarm
+	sweep    alarm     // in the alarms of source, if there is one
 	alarms   alarms
+	listed   bool // in the books of source: something has not ended
 
 	drainer *drainer
 	drained tally[uint64] // fates that a finished Drain has reported
+	told    tally[uint64] // fates that are in the books of source
 	results latest
 
 	over       bool          // Done has ended
@@ -65,11 +69,13 @@ const (
 
 // New makes a pool. It starts nothing: workers are started when there is work
 // and end when there is none.
-func New(c Config) *Pool {
-	p := &Pool{config: c.withDefaults()}
+func New(c Config) *Pool { return newPool(c.withDefaults(), nil) }
+
+func newPool(c Config, source *perRequest) *Pool {
+	p := &Pool{config: c, source: source}
 	p.plain = c.Timeout <= 0 && c.Hooks.Run == nil && c.Hooks.Ended == nil
 	p.watched = c.Hooks.Ended != nil || c.Results == KeepAll
-	p.workers = p.config.Workers
+	p.workers = c.Workers
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	p.root.init(p, nil)
 	p.sweep.of, p.alarms.owner = p, p

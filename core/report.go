@@ -136,6 +136,11 @@ func (l *latest) put(r Result, limit int) {
 	}
 }
 
-func (l *latest) inOrder() []Result {
-	return slices.Concat(l.results[l.first:], l.results[:l.first])
+// report is the report of these results, and of the fates since an earlier count.
+func (l *latest) report(fates, since tally[uint64]) Report {
+	r := Report{Results: slices.Concat(l.results[l.first:], l.results[:l.first]), Omitted: l.omitted}
+	for f := range fates {
+		r.count(Fate(f), int(fates[f]-since[f]))
+	}
+	return r
 }

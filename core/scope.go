@@ -17,6 +17,7 @@ type Scope struct {
 	scope  *scope
 	ctx    context.Context // where it was taken from; nil if that is what Begin returned
 	joined bool            // an outer middleware began it, and tells its stages
+	holds  *holder         // of what Begin of a Hold returned, if it is outermost
 }
 
 // A Source begins scopes: it is what an adapter takes. A *Pool is one: all
@@ -42,13 +43,26 @@ func (p *Pool) Begin(ctx context.Context) (context.Context, Scope) {
 	if !p.made() {
 		return ctx, Scope{}
 	}
-	if outer := scopeOf(ctx); outer != nil && outer.pool == p && taskOf(ctx) != outer && outer.open() {
+	if outer := handledIn(ctx); outer != nil && outer.pool == p {
 		return ctx, Scope{scope: outer, ctx: ctx, joined: true}
 	}
 	s := new(scope)
 	s.init(p, ctx)
-	s.refused = p.phase.Load() != phaseOpen
+	s.refused = p.phase.Load() != phaseOpen || p.source.closing()
 	return (*requestContext)(s), Scope{scope: s}
+}
+
+// handledIn is the scope whose handler has not returned and is what ctx is used
+// in, as opposed to a task of it; nil if there is none.
+func handledIn(ctx context.Context) *scope {
+	if ctx == nil {
+		return nil
+	}
+	s := scopeOf(ctx)
+	if s == nil || taskOf(ctx) == s || !s.open() {
+		return nil
+	}
+	return s
 }
 
 // FromContext returns the scope that ctx carries, or the zero Scope.

@@ -33,8 +33,17 @@ func (l *scopeList) remove(s *scope) {
 // waits; the scopes stand in p.returned in the order in which they are due.
 func (p *Pool) armSweepLocked(s *scope) {
 	s.due = ticks() + int64(p.config.Grace)
-	if p.sweep.place == 0 {
-		p.alarms.set(&p.sweep, s.due)
+	p.setSweepLocked()
+}
+
+func (p *Pool) setSweepLocked() {
+	first := p.returned.head
+	switch {
+	case first == nil:
+	case p.source != nil:
+		p.source.setSweep(&p.sweep, first.due)
+	case p.sweep.place == 0:
+		p.alarms.set(&p.sweep, first.due)
 	}
 }
 
@@ -43,7 +52,5 @@ func (p *Pool) alarmLocked(now int64) {
 	for p.returned.head != nil && p.returned.head.due <= now {
 		p.returned.head.sentLocked(Overdue)
 	}
-	if next := p.returned.head; next != nil {
-		p.alarms.set(&p.sweep, next.due)
-	}
+	p.setSweepLocked()
 }

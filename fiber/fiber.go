@@ -48,7 +48,9 @@ import (
 // outcome has the status that was really sent, and the error as Outcome.Err.
 // The user context does not end when the client goes.
 //
-// With a nil src adding tasks fails with taskpool.ErrNoScope.
+// With a nil src adding tasks fails with taskpool.ErrNoScope. With a taskpool.Hold
+// every request fails with ErrHold, since a Fiber handler cannot flush what it has
+// written: the client would have its answer only after the tasks.
 func Middleware(src taskpool.Source) fiber.Handler {
 	return func(c *fiber.Ctx) (err error) {
 		if src == nil {
@@ -57,6 +59,9 @@ func Middleware(src taskpool.Source) fiber.Handler {
 		rctx := c.Context()
 		rctx.SetUserValue(reusedKey{}, true)
 		ctx, scope := src.Begin(c.UserContext())
+		if scope.Held() {
+			return ErrHold
+		}
 		scope.Reused(reusedKey{})
 		c.SetUserContext(ctx)
 		panicked := true
@@ -66,6 +71,10 @@ func Middleware(src taskpool.Source) fiber.Handler {
 		return err
 	}
 }
+
+// ErrHold is the error of Serve, and of every request, where the Source is one
+// that taskpool.Hold returned.
+var ErrHold = errors.New("fiberpool: a Fiber handler cannot flush its response, so no request can be held: pass the Source without taskpool.Hold")
 
 // From returns the scope of a request; the zero Scope if Middleware is not
 // installed.

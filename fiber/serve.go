@@ -30,13 +30,17 @@ const DefaultLimit = 25 * time.Second
 // if nothing was cut short. What tasks returned is in no error: they are logged,
 // and in the Report of src.Done, which may be called again for it. If it cannot
 // accept, Serve returns the error at once and finalizes nothing. If somebody else
-// shuts the app down, the same follows as when ctx ends.
+// shuts the app down, the same follows as when ctx ends. A src that is a
+// taskpool.Hold is refused with ErrHold.
 func Serve(ctx context.Context, app *fiber.App, ln net.Listener, src taskpool.Source, limit time.Duration) error {
 	switch {
 	case app == nil || ln == nil:
 		return errors.New("fiberpool: nil fiber.App or net.Listener")
 	case src == nil:
 		return errors.New("fiberpool: nil Source: pass the one that the middleware was given")
+	}
+	if _, scope := src.Begin(ctx); scope.Held() {
+		return ErrHold
 	}
 	if limit <= 0 {
 		limit = DefaultLimit

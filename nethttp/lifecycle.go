@@ -69,8 +69,9 @@ func (x Exchange) Hijacked() {
 //	err = next(w, r)
 //	panicked = false
 //
-// It does not block. If err is not nil and nothing was written, the framework
-// is taken to render the error later: the status is 500 until it is seen.
+// It does not block, unless src is a taskpool.Hold: then it flushes the response and
+// waits. If err is not nil and nothing was written, the framework is taken to
+// render the error later: the status is 500 until it is seen.
 func (x Exchange) End(err error, panicked bool) {
 	o := x.o
 	if o == nil {
@@ -78,9 +79,35 @@ func (x Exchange) End(err error, panicked bool) {
 	}
 	o.returned = taskpool.Outcome{Status: o.statusNow(err, panicked), Err: err, Panicked: panicked}
 	o.rendering = err != nil && o.seen() == 0
-	if o.scope.Returned(o.returned) {
+	switch {
+	case !o.scope.Returned(o.returned):
+	case o.scope.Held() && o.flushedForHold(err, panicked):
+		o.scope.Hold()
+	default:
 		o.arm()
 	}
+}
+
+// flushedForHold flushes the response, if the handler chain has left nothing of
+// it to others, and reports whether that was done.
+func (o *observer) flushedForHold(err error, panicked bool) bool {
+	if panicked || o.hijacked.Load() || err != nil && !o.written() {
+		return false
+	}
+	// Gin's Flush panics if the writer that Gin was given cannot.
+	if featuresOf(innermost(o.base))&(flusher|controls) == 0 {
+		return false
+	}
+	return http.NewResponseController(o.base).Flush() == nil
+}
+
+// written reports whether the header of the response is written. A framework that
+// holds the status back, as Gin does, says so itself.
+func (o *observer) written() bool {
+	if w, ok := o.base.(interface{ Written() bool }); ok {
+		return w.Written()
+	}
+	return o.seen() != 0
 }
 
 // statusNow is the status as far as it is known when the handler returns.
@@ -117,15 +144,7 @@ func (o *observer) arm() {
 // through CloseNotify when it has handed END_STREAM or RST_STREAM to its frame
 // writer (http2responseWriter.CloseNotify, Go 1.26).
 func (o *observer) onStreamClosed() (ok bool) {
-	w := o.base
-	for {
-		u, wrapped := w.(unwrap)
-		if !wrapped {
-			break
-		}
-		w = u.Unwrap()
-	}
-	n, ok := w.(http.CloseNotifier) //nolint:staticcheck // nothing else tells
+	n, ok := innermost(o.base).(http.CloseNotifier) //nolint:staticcheck // nothing else tells
 	if !ok {
 		return false
 	}
@@ -142,6 +161,17 @@ func (o *observer) onStreamClosed() (ok bool) {
 		o.release(taskpool.StreamClosed)
 	}()
 	return true
+}
+
+// innermost is the writer at the bottom of w: the server's own.
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		u, wrapped := w.(unwrap)
+		if !wrapped {
+			return w
+		}
+		w = u.Unwrap()
+	}
 }
 
 // release tells the scope that the response is sent, and before that the true

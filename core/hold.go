@@ -1,0 +1,156 @@
+package taskpool
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// HoldOptions say how long Hold holds a request.
+type HoldOptions struct {
+	Limit time.Duration // the longest that a request is held; 0 or less means until its context ends
+	Last  bool          // hold only the newest request that has tasks; it waits for those of the requests that it freed, too
+}
+
+// Hold returns a Source that works as src does, and has each request held until
+// its tasks have ended: it is for platforms that freeze or throttle a process
+// between requests, where work that outlives its request would stand still. Use
+// it only there: it is the one case in which the pool changes what the client
+// sees.
+//
+// When the handler has returned, the adapter flushes the response, the staged
+// tasks start (the Release is Held), and the request ends when the last task has
+// ended, the limit has passed or the request's context has ended: as for a client
+// that has gone. Tasks that are left then go on as they would without Hold.
+//
+// The client sees this. It has the status, the headers and the body at once, but
+// a response without a Content-Length of the handler's own becomes chunked over
+// HTTP/1, and its end comes only when the request ends; a client that reads to
+// the end, as most do, waits. A response with an explicit Content-Length, to
+// HEAD, or without a body is complete at once, and the next request on the same
+// connection waits instead. What is over HTTP/2 waits for END_STREAM.
+//
+// A request is not held if it has no tasks left when the handler returns, if the
+// handler panicked, if it returned an error and nothing was written (the
+// framework is still to answer), if it was hijacked, if its response cannot be
+// flushed, or if it is within the request of another scope. Fiber cannot flush
+// from a handler: package fiberpool refuses a Hold with an error. Handle holds
+// whatever its function returned: nothing is to be sent there.
+//
+// A nil src gives a nil Source.
+func Hold(src Source, o HoldOptions) Source {
+	if src == nil {
+		return nil
+	}
+	return &holder{Source: src, HoldOptions: o}
+}
+
+// A holder is a Source whose requests are held.
+type holder struct {
+	Source
+	HoldOptions
+
+	mu    sync.Mutex    // protects what follows, which is for Last
+	freed chan struct{} // closed when a later request takes over from the one that is held
+	left  []*scope      // of requests that were let go before their tasks had ended, and of the one that is held
+}
+
+// Begin implements Source.
+func (h *holder) Begin(ctx context.Context) (context.Context, Scope) {
+	outermost := handledIn(ctx) == nil
+	ctx, s := h.Source.Begin(ctx)
+	if s.scope != nil && outermost {
+		s.holds = h
+	}
+	return ctx, s
+}
+
+// Held reports whether the adapter is to hold the request. It is for adapters:
+// the Source is one that Hold returned, this Scope is what its Begin returned,
+// and, once Returned was called, tasks are left. The adapter then flushes the
+// response and calls Hold instead of Sent, if it can; else Sent as ever.
+func (s Scope) Held() bool {
+	if s.holds == nil {
+		return false
+	}
+	p := s.scope.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return s.scope.stage < stageSent && !s.scope.closedLocked()
+}
+
+// Hold is Sent(Held) and waits, as HoldOptions say, until the scope's tasks have
+// ended. Adapters call it in the goroutine of the handler, when Held has reported
+// true after Returned and the response is flushed.
+func (s Scope) Hold() {
+	if s.holds == nil {
+		return
+	}
+	s.Sent(Held)
+	s.holds.wait(s.scope)
+}
+
+// wait returns when the tasks of s have ended, or need not be waited for any more.
+func (h *holder) wait(s *scope) {
+	ctx := s.request
+	defer lend(ctx).end()
+	if h.Limit > 0 {
+		limited, cancel := context.WithTimeout(ctx, h.Limit)
+		defer cancel()
+		ctx = limited
+	}
+	scopes, freed := []*scope{s}, (chan struct{})(nil)
+	if h.Last {
+		scopes, freed = h.takeOver(s)
+		defer h.leave(freed)
+	}
+	for _, s := range scopes {
+		s.pool.mu.Lock()
+		settled := s.settledLocked()
+		s.pool.mu.Unlock()
+		if settled == nil {
+			continue
+		}
+		select {
+		case <-settled:
+		case <-freed:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// takeOver frees the request that is held and returns what the new one is to wait
+// for, and what tells that it is freed itself.
+func (h *holder) takeOver(s *scope) (scopes []*scope, freed chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.freed != nil {
+		close(h.freed)
+	}
+	h.freed = make(chan struct{})
+	h.forgetLocked()
+	h.left = append(h.left, s)
+	return slices.Clone(h.left), h.freed
+}
+
+// leave notes that the request that was told of by freed is held no more.
+func (h *holder) leave(freed chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.freed == freed {
+		h.freed = nil
+		h.forgetLocked()
+	}
+}
+
+// forgetLocked forgets the scopes that have ended: they must not be kept alive.
+func (h *holder) forgetLocked() {
+	h.left = slices.DeleteFunc(h.left, func(s *scope) bool {
+		s.pool.mu.Lock()
+		defer s.pool.mu.Unlock()
+		return s.closedLocked()
+	})
+}
