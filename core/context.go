@@ -74,6 +74,9 @@ type runContext struct {
 
 // scopeOf is the scope that ctx belongs to, or nil.
 func scopeOf(ctx context.Context) *scope {
+	if ctx == nil {
+		return nil
+	}
 	s, _ := ctx.Value(scopeKey{}).(*scope)
 	return s
 }

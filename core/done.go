@@ -167,7 +167,11 @@ func (p *Pool) unstageLocked() {
 				p.staged--
 				s.live++
 				p.queued++
-				s.queueLocked(released(s.held.pop(&p.spare)))
+				if t, j, _ := unpack(s.held.pop(&p.spare)); j != nil {
+					s.queueJobLocked(j)
+				} else {
+					s.queueLocked(&s.line, t)
+				}
 			}
 		}
 	}
@@ -191,11 +195,13 @@ func (p *Pool) cancelQueuedLocked() {
 		if s.countLocked(f) {
 			s.keepLocked(describeUnrun(slot, f, err))
 		}
-		settle(slot, f, err)
+		if j, ok := slot.(*job); ok {
+			j.settle(f, err)
+		}
 		s.liveEndedLocked()
 	}
 	for _, s := range notices {
-		s.queueLocked(notice{})
+		s.queueLocked(&s.line, notice{})
 	}
 }
 
@@ -208,7 +214,7 @@ func (p *Pool) abandon() {
 	for w := p.active.head; w != nil; w = w.next {
 		if p.config.Hooks.Ended == nil {
 			w.abandonLocked()
-		} else if w.hasTaskLocked() && !w.reporting {
+		} else if w.hasTask() && !w.reporting {
 			w.abandoned = true
 			go w.tellAbandoned()
 		}
@@ -223,22 +229,12 @@ func (w *worker) tellAbandoned() {
 		w.abandonLocked()
 		p.unlock()
 	}()
-	p.callEnded(taskCtx(w.scope, w.slot), describe(w.slot, FateAbandoned, errCut))
-}
-
-// hasTaskLocked reports whether the worker has a task, as opposed to a notice or
-// nothing.
-func (w *worker) hasTaskLocked() bool {
-	if w.scope == nil {
-		return false
-	}
-	_, ok := w.slot.(notice)
-	return !ok
+	p.callEnded(w.ctx(), describe(w.slot(), FateAbandoned, errCut))
 }
 
 // abandonLocked counts the task that a worker runs without waiting for it.
 func (w *worker) abandonLocked() {
-	if w.counted || !w.hasTaskLocked() {
+	if w.counted || !w.hasTask() {
 		return
 	}
 	w.abandoned, w.counted = true, true
@@ -246,7 +242,7 @@ func (w *worker) abandonLocked() {
 	if w.reporting { // it has returned, and only the logger or a hook hangs
 		f, r = w.fate, w.result
 	} else {
-		r = describe(w.slot, f, errCut)
+		r = describe(w.slot(), f, errCut)
 	}
 	w.countLocked(f, &r)
 }

@@ -118,9 +118,12 @@ func (p *Pool) quietLocked() bool {
 // settleLocked is told whenever something has ended: it ends the waits that
 // nothing is left for.
 func (p *Pool) settleLocked() {
-	if !p.quietLocked() {
-		return
+	if p.quietLocked() {
+		p.quietedLocked()
 	}
+}
+
+func (p *Pool) quietedLocked() {
 	switch {
 	case p.drainer != nil:
 		p.drainer.report = p.takeReportLocked()

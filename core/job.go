@@ -141,48 +141,28 @@ func plainSlot(t Task, start Start) slot {
 
 // asJob gives back what was added, for those who look into a queue.
 func asJob(s slot) (j Job, ok bool) {
+	t, job, start := unpack(s)
+	if job != nil {
+		return job.Job, true
+	}
+	return Job{Run: t, Start: start}, t != nil
+}
+
+// unpack gives what is in a slot, a plain task or a job, and when it may start.
+func unpack(s slot) (t Task, j *job, start Start) {
 	switch s := s.(type) {
 	case Task:
-		j = Job{Run: s}
-	case afterResponse:
-		j = Job{Run: Task(s), Start: StartAfterResponse}
-	case onSuccess:
-		j = Job{Run: Task(s), Start: StartOnSuccess}
-	case onFailure:
-		j = Job{Run: Task(s), Start: StartOnFailure}
+		return s, nil, StartNow
 	case *job:
-		j = s.Job
-	default:
-		return Job{}, false
-	}
-	return j, true
-}
-
-// released is the slot as it is queued: a staged plain task becomes a Task.
-func released(s slot) slot {
-	switch s := s.(type) {
+		return nil, s, s.Start
 	case afterResponse:
-		return Task(s)
+		return Task(s), nil, StartAfterResponse
 	case onSuccess:
-		return Task(s)
+		return Task(s), nil, StartOnSuccess
 	case onFailure:
-		return Task(s)
+		return Task(s), nil, StartOnFailure
 	}
-	return s
-}
-
-func startOf(s slot) Start {
-	switch s := s.(type) {
-	case afterResponse:
-		return StartAfterResponse
-	case onSuccess:
-		return StartOnSuccess
-	case onFailure:
-		return StartOnFailure
-	case *job:
-		return s.Start
-	}
-	return StartNow
+	return nil, nil, StartNow
 }
 
 // nameOf is the name that a slot is reported by.

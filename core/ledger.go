@@ -67,9 +67,12 @@ func (s *scope) open() bool {
 // without an allocation. Here and below, inner is the context whose values the
 // tasks get, nil for the scope's own.
 func (s *scope) add(start Start, tasks []Task, inner context.Context) error {
+	plain := s.pool.plain && inner == nil
+	if plain && start == StartNow {
+		return s.addNow(tasks)
+	}
 	var few [inlineSlots]slot
 	slots := few[:0]
-	plain := s.pool.plain && inner == nil
 	for _, t := range tasks {
 		switch {
 		case t == nil:
@@ -81,6 +84,25 @@ func (s *scope) add(start Start, tasks []Task, inner context.Context) error {
 		}
 	}
 	return s.accept(slots)
+}
+
+// addNow is add for plain tasks that start at once: nothing is to be made for them.
+func (s *scope) addNow(tasks []Task) error {
+	for _, t := range tasks {
+		if t == nil {
+			return ErrNilTask
+		}
+	}
+	p := s.pool
+	p.mu.Lock()
+	err := s.admitLocked(len(tasks))
+	if err == nil {
+		for _, t := range tasks {
+			s.startPlainLocked(t)
+		}
+	}
+	p.unlock()
+	return err
 }
 
 func (s *scope) submit(jobs []Job, inner context.Context) error {
@@ -107,15 +129,31 @@ func (s *scope) newJob(j Job, inner context.Context) *job {
 // accept takes all of the slots or none.
 func (s *scope) accept(slots []slot) error {
 	p := s.pool
-	n := len(slots)
 	p.mu.Lock()
+	err := s.admitLocked(len(slots))
+	if err == nil {
+		for _, slot := range slots {
+			if _, _, start := unpack(slot); s.stage < stageSent && start != StartNow {
+				s.held.push(slot, &p.spare, false)
+				p.staged++
+			} else {
+				s.startLocked(slot)
+			}
+		}
+	}
+	p.unlock()
+	return err
+}
+
+// admitLocked counts n tasks as accepted, or as refused and says why.
+func (s *scope) admitLocked(n int) error {
+	p := s.pool
 	err := p.refusalLocked(s, n)
 	if err == nil && p.source != nil && n > 0 {
 		err = p.listLocked(s.isRoot())
 	}
 	if err != nil {
 		p.refused += uint64(n)
-		p.mu.Unlock()
 		return err
 	}
 	if s.accepted == 0 && n > 0 && s.stage == stageStarted && !s.isRoot() {
@@ -123,56 +161,57 @@ func (s *scope) accept(slots []slot) error {
 	}
 	s.accepted += n
 	p.accepted += uint64(n)
-	for _, slot := range slots {
-		if s.stage < stageSent && startOf(slot) != StartNow {
-			s.held.push(slot, &p.spare, false)
-			p.staged++
-		} else {
-			s.startLocked(slot)
-		}
-	}
-	p.unlock()
 	return nil
 }
 
 // startLocked queues a slot, or discards it if the outcome says so.
 func (s *scope) startLocked(slot slot) {
 	p := s.pool
-	if start := startOf(slot); start != StartNow && !s.outcome.starts(start) {
+	t, j, start := unpack(slot)
+	if start != StartNow && !s.outcome.starts(start) {
 		if p.config.Hooks.Ended == nil {
 			if s.countLocked(FateDiscarded) {
 				s.keepLocked(describeUnrun(slot, FateDiscarded, nil))
 			}
-			settle(slot, FateDiscarded, nil)
+			if j != nil {
+				j.settle(FateDiscarded, nil)
+			}
 			return
 		}
-		// The hook has to be called, and not here: a worker will.
-		slot.(*job).fate = FateDiscarded
+		j.fate = FateDiscarded // the hook has to be called, and not here: a worker will
+	}
+	if j == nil {
+		s.startPlainLocked(t)
+		return
 	}
 	s.live++
-	if j, ok := slot.(*job); ok && j.Delay > 0 && j.fate == 0 && p.phase.Load() == phaseOpen {
+	if j.Delay > 0 && j.fate == 0 && p.phase.Load() == phaseOpen {
 		j.waits = waitsDelay
 		p.delayed++
 		p.alarms.set(&j.alarm, later(ticks(), j.Delay))
 		return
 	}
 	p.queued++
-	s.queueLocked(released(slot))
+	s.queueJobLocked(j)
 }
 
-// queueLocked has a slot wait for a worker, in its lane if it has one.
-func (s *scope) queueLocked(slot slot) {
-	p := s.pool
-	l := &s.line
-	if j, ok := slot.(*job); ok {
-		switch {
-		case j.Lane != "" && j.fate == 0:
-			p.queueInLaneLocked(j)
-			return
-		case j.Priority != PriorityNormal:
-			l = s.lineLocked(j.Priority.level())
-		}
+func (s *scope) startPlainLocked(t Task) {
+	s.live++
+	s.pool.queued++
+	s.queueLocked(&s.line, t)
+}
+
+// queueJobLocked has a job wait for a worker, in its lane if it has one.
+func (s *scope) queueJobLocked(j *job) {
+	if j.Lane != "" && j.fate == 0 {
+		s.pool.queueInLaneLocked(j)
+		return
 	}
+	s.queueLocked(s.lineLocked(j.Priority.level()), j)
+}
+
+func (s *scope) queueLocked(l *line, slot slot) {
+	p := s.pool
 	l.tasks.push(slot, &p.spare, p.paused || p.queued > p.idleLocked())
 	if !l.queued {
 		p.rings.push(l)
@@ -259,9 +298,12 @@ func (s *scope) keepLocked(r Result) {
 // liveEndedLocked is told whenever a started task has ended or the response has
 // been sent: it does what waits for the last one.
 func (s *scope) liveEndedLocked() {
-	if s.live > 0 {
-		return
+	if s.live == 0 {
+		s.lastEndedLocked()
 	}
+}
+
+func (s *scope) lastEndedLocked() {
 	if s.settled != nil {
 		close(s.settled)
 		s.settled = nil
@@ -269,7 +311,7 @@ func (s *scope) liveEndedLocked() {
 	p := s.pool
 	if s.stage == stageSent && s.closedLocked() && p.config.Hooks.Drained != nil {
 		p.notices++
-		s.queueLocked(notice{})
+		s.queueLocked(&s.line, notice{})
 	}
 }
 

@@ -120,10 +120,9 @@ func (p *Promise[T]) outcome() (value T, err error) {
 func (p *Promise[T]) result() any       { return p.value }
 func (p *Promise[T]) function() uintptr { return p.pc }
 
-// settle settles the promise of a task that has its fate.
-func settle(s slot, f Fate, err error) {
-	j, ok := s.(*job)
-	if !ok || j.promise == nil {
+// settle settles the promise of a job that has its fate.
+func (j *job) settle(f Fate, err error) {
+	if j.promise == nil {
 		return
 	}
 	switch {

@@ -163,7 +163,6 @@ const (
 type ring struct{ head, tail *line }
 
 func (r *ring) push(l *line) {
-	l.next = nil
 	if r.tail == nil {
 		r.head = l
 	} else {
@@ -177,8 +176,9 @@ func (r *ring) pop() *line {
 	r.head = l.next
 	if r.head == nil {
 		r.tail = nil
+	} else {
+		l.next = nil
 	}
-	l.next = nil
 	return l
 }
 
@@ -187,23 +187,31 @@ func (r *ring) pop() *line {
 // starves.
 type rings struct {
 	of   [levels]ring
+	used uint8 // a bit for each of them that is not empty
 	turn uint8
 }
 
-func (r *rings) empty() bool {
-	return r.of[normal].head == nil && r.of[high].head == nil && r.of[low].head == nil
-}
+func (r *rings) empty() bool { return r.used == 0 }
 
 func (r *rings) push(l *line) {
 	l.queued = true
 	r.of[l.level].push(l)
+	r.used |= 1 << l.level
+}
+
+// remove takes the first line out of a ring.
+func (r *rings) remove(from level) {
+	r.of[from].pop().queued = false
+	if r.of[from].head == nil {
+		r.used &^= 1 << from
+	}
 }
 
 // choose is the ring whose turn it is. They are not all empty.
-func (r *rings) choose() *ring {
+func (r *rings) choose() level {
 	r.turn++
-	if r.of[high].head == nil && r.of[low].head == nil {
-		return &r.of[normal]
+	if r.used == 1<<normal {
+		return normal
 	}
 	first := high
 	switch {
@@ -212,25 +220,26 @@ func (r *rings) choose() *ring {
 	case r.turn%16 == 0:
 		first = normal
 	}
-	for r.of[first].head == nil {
+	for r.used&(1<<first) == 0 {
 		first = (first + 1) % levels
 	}
-	return &r.of[first]
+	return first
 }
 
 // pop takes one slot from the line whose turn it is; nil if what is there is in
 // lanes that may start nothing now.
 func (r *rings) pop(free *spare) (*scope, slot) {
 	for !r.empty() {
-		from := r.choose()
+		level := r.choose()
+		from := &r.of[level]
 		l := from.head
 		if l.lane != nil && l.lane.blockedLocked() {
-			from.pop().queued = false // the lane puts it back
+			r.remove(level) // the lane puts it back
 			continue
 		}
 		s := l.tasks.pop(free)
 		if l.tasks.size == 0 {
-			from.pop().queued = false
+			r.remove(level)
 		} else if from.head != from.tail { // alone it stays: it is its turn again
 			from.push(from.pop())
 		}

@@ -51,7 +51,7 @@ func (j *job) alarmLocked(now int64) {
 	}
 	j.waits = waitsNot
 	p.queued++
-	j.ctx.scope.queueLocked(j)
+	j.ctx.scope.queueJobLocked(j)
 }
 
 // timeout is the limit of one run; 0 or less if there is none.
@@ -91,8 +91,8 @@ func (p *Pool) runJob(j *job) error {
 // Then it returns with the lock held, and the worker is free.
 func (w *worker) retry() bool {
 	p, s := w.pool, w.scope
-	j, ok := w.slot.(*job)
-	if !ok {
+	j := w.job
+	if j == nil {
 		return false
 	}
 	wait, again := p.again(j, w.err)
@@ -107,14 +107,15 @@ func (w *worker) retry() bool {
 	}
 	j.ended, j.err = ticks(), w.err
 	w.freeLocked()
-	w.scope, w.slot, w.fate, w.err, w.step = nil, nil, 0, nil, stepNone
+	j.stoppedLocked(p)
+	w.scope, w.job, w.fate, w.err, w.step = nil, nil, 0, nil, stepNone
 	if wait > 0 {
 		j.waits = waitsRetry
 		p.retrying++
 		p.alarms.set(&j.alarm, later(j.ended, wait))
 	} else {
 		p.queued++
-		s.queueLocked(j)
+		s.queueJobLocked(j)
 	}
 	p.grantLocked()
 	return true

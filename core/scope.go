@@ -55,11 +55,8 @@ func (p *Pool) Begin(ctx context.Context) (context.Context, Scope) {
 // handledIn is the scope whose handler has not returned and is what ctx is used
 // in, as opposed to a task of it; nil if there is none.
 func handledIn(ctx context.Context) *scope {
-	if ctx == nil {
-		return nil
-	}
 	s := scopeOf(ctx)
-	if s == nil || taskOf(ctx) == s || !s.open() {
+	if s != nil && (taskOf(ctx) == s || !s.open()) {
 		return nil
 	}
 	return s
@@ -67,9 +64,6 @@ func handledIn(ctx context.Context) *scope {
 
 // FromContext returns the scope that ctx carries, or the zero Scope.
 func FromContext(ctx context.Context) Scope {
-	if ctx == nil {
-		return Scope{}
-	}
 	if c, ok := ctx.(*requestContext); ok {
 		return Scope{scope: (*scope)(c)}
 	}

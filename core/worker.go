@@ -23,8 +23,9 @@ type worker struct {
 	pool       *Pool
 	prev, next *worker // in pool.active while it has a goroutine, else next in pool.idle
 
-	scope  *scope // what it runs now, and for whom; nil between tasks. Written under pool.mu
-	slot   slot
+	scope  *scope // for whom it runs something now; nil if for nobody. Written under pool.mu, as the next two
+	task   Task   // what it runs, if that is a plain task
+	job    *job   // … if it is a job. If it is neither, it is a notice
 	step   step
 	fate   Fate
 	err    error
@@ -105,24 +106,39 @@ func (w *worker) loop() (again bool) {
 // takeLocked takes the next slot from the ring, if the worker may.
 func (w *worker) takeLocked() bool {
 	p := w.pool
-	if p.rings.empty() || !p.mayStartLocked() {
+	if !p.mayStartLocked() {
+		w.scope, w.task = nil, nil
 		return false
 	}
-	if w.scope, w.slot = p.rings.pop(&p.spare); w.scope == nil {
-		return false
+	s, slot := p.rings.pop(&p.spare)
+	var plain bool
+	w.scope = s
+	if w.task, plain = slot.(Task); !plain {
+		if w.job, _ = slot.(*job); w.job == nil { // nothing, or a notice
+			if s != nil {
+				p.busy++
+			}
+			return s != nil
+		}
+		w.job.takenLocked(p)
 	}
 	p.busy++
 	w.peers = p.busy
-	if _, ok := w.slot.(notice); ok {
-		return true
-	}
 	p.queued--
 	p.running++
-	w.scope.running++
-	if j, ok := w.slot.(*job); ok {
-		j.takenLocked(p)
-	}
+	s.running++
 	return true
+}
+
+// hasTask reports whether the worker has a task, as opposed to a notice or nothing.
+func (w *worker) hasTask() bool { return w.task != nil || w.job != nil }
+
+// slot is the task that the worker has.
+func (w *worker) slot() slot {
+	if w.job != nil {
+		return w.job
+	}
+	return w.task
 }
 
 // leaveLocked ends a worker, and releases the lock. Another goroutine may use
@@ -152,12 +168,12 @@ func (w *worker) yield() {
 
 // execute runs what was taken and sets its fate.
 func (w *worker) execute() {
-	switch s := w.slot.(type) {
-	case Task:
-		w.setFate(s(&w.scope.ctx))
-	case *job:
-		w.executeJob(s)
-	case notice:
+	switch {
+	case w.task != nil:
+		w.setFate(w.task(&w.scope.ctx))
+	case w.job != nil:
+		w.executeJob(w.job)
+	default:
 		w.pool.callDrained(w.scope)
 	}
 }
@@ -184,15 +200,18 @@ func (w *worker) finish() {
 	}
 	if w.step < stepCount && (w.err != nil || p.watched) {
 		w.report()
+		w.step = stepCount
 	}
-	w.step = stepCount
 	p.mu.Lock()
 	w.step = stepNone
 	if w.abandoned {
 		return
 	}
 	w.countLocked(w.fate, &w.result)
-	w.scope, w.slot, w.fate, w.reporting = nil, nil, 0, false
+	w.fate, w.reporting = 0, false
+	if w.job != nil { // the rest is cleared if nothing else is taken
+		w.job = nil
+	}
 	if w.err != nil || p.watched {
 		w.err, w.result = nil, Result{}
 	}
@@ -201,14 +220,13 @@ func (w *worker) finish() {
 // report makes the result and shows it to the logger and the hook.
 func (w *worker) report() {
 	p := w.pool
-	s, slot := w.scope, w.slot
-	if _, ok := slot.(notice); ok {
+	if !w.hasTask() {
 		return
 	}
-	ctx := taskCtx(s, slot)
+	ctx := w.ctx()
 	if w.step < stepHook {
 		w.step = stepLog
-		w.result = describe(slot, w.fate, w.err)
+		w.result = describe(w.slot(), w.fate, w.err)
 		p.mu.Lock()
 		late := w.abandoned
 		w.reporting = !late
@@ -228,7 +246,7 @@ func (w *worker) report() {
 // scope's count, and whatever waits for the last one.
 func (w *worker) countLocked(f Fate, r *Result) {
 	p, s := w.pool, w.scope
-	if _, ok := w.slot.(notice); ok {
+	if !w.hasTask() {
 		p.busy--
 		p.notices--
 	} else {
@@ -237,27 +255,27 @@ func (w *worker) countLocked(f Fate, r *Result) {
 		if s.countLocked(f) {
 			s.keepLocked(*r)
 		}
-		settle(w.slot, f, r.Err)
+		if w.job != nil {
+			w.job.stoppedLocked(p)
+			w.job.settle(f, r.Err)
+		}
 		s.liveEndedLocked()
 	}
 	p.grantLocked()
 	p.settleLocked()
 }
 
-// freeLocked takes back what a task has while it runs.
+// freeLocked takes back the slot of a task that has run.
 func (w *worker) freeLocked() {
 	p, s := w.pool, w.scope
-	p.busy--
 	p.running--
 	s.running--
-	if s.lent > s.running {
+	if s.lent <= s.running {
+		p.busy--
+	} else {
 		// A goroutine that the task left behind waits in its name: the slot
 		// it lent was this one.
 		s.lent--
-		p.busy++
-	}
-	if j, ok := w.slot.(*job); ok {
-		j.stoppedLocked(p)
 	}
 }
 
@@ -293,12 +311,12 @@ func describeUnrun(slot slot, f Fate, err error) Result {
 	return r
 }
 
-// taskCtx is the context that the task in a slot is given.
-func taskCtx(s *scope, slot slot) context.Context {
-	if j, ok := slot.(*job); ok {
-		return &j.ctx
+// ctx is the context that the worker's task is given.
+func (w *worker) ctx() context.Context {
+	if w.job != nil {
+		return &w.job.ctx
 	}
-	return &s.ctx
+	return &w.scope.ctx
 }
 
 // caught is deferred once per worker. After a panic the loop is entered again;
