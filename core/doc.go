@@ -29,6 +29,10 @@
 // been sent and the outcome of the request is known. [Handle] gives the same
 // lifecycle to work that is not HTTP.
 //
+// What begins scopes is a [Source]: a pool, which all requests share, or
+// [PerRequest], which makes a pool for each. [Hold] wraps either for platforms
+// that freeze a process between requests.
+//
 // # Contexts
 //
 // The context of a task has the values of the context that its scope was taken

@@ -91,6 +91,7 @@ func TestPerRequestTaskBeginsARequestOfItsOwn(t *testing.T) {
 }
 
 func TestPoolOfARequestIsGoneWhenItsLastTaskHasEnded(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // see isCollected
 	src := perRequest(taskpool.Config{Grace: time.Hour})
 	var pools []weak.Pointer[taskpool.Pool]
 	func() {
@@ -108,23 +109,12 @@ func TestPoolOfARequestIsGoneWhenItsLastTaskHasEnded(t *testing.T) {
 			pools = append(pools, weak.Make(s.Pool()))
 		}
 	}()
-	for range 100 { // its last worker may still be about to end
-		runtime.Gosched()
-		runtime.GC()
-		left := 0
-		for _, p := range pools {
-			if p.Value() != nil {
-				left++
-			}
-		}
-		if left == 0 {
-			r, err := src.Done(context.Background())
-			must(t, err)
-			equal(t, "counts", countsOf(r), counts{Succeeded: 40})
-			return
-		}
+	for i, p := range pools {
+		isCollected(t, fmt.Sprint("pool ", i), p)
 	}
-	t.Error("pools are kept alive")
+	r, err := src.Done(context.Background())
+	must(t, err)
+	equal(t, "counts", countsOf(r), counts{Succeeded: 40})
 }
 
 func TestDonePerRequestSumsTheReportsOfAllPools(t *testing.T) {
