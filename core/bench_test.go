@@ -95,3 +95,34 @@ func BenchmarkBesideComputing(b *testing.B) {
 	stop.Store(true)
 	computing.Wait()
 }
+
+// BenchmarkPoolPerRequest: a pool made and done, with one task.
+func BenchmarkPoolPerRequest(b *testing.B) {
+	ctx := context.Background()
+	b.ReportAllocs()
+	for range b.N {
+		p := taskpool.New(taskpool.Config{})
+		_ = p.Add(nop)
+		if _, err := p.Done(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkPerRequest: BenchmarkScope with a pool for each request.
+func BenchmarkPerRequest(b *testing.B) {
+	src := taskpool.PerRequest(taskpool.Config{QueueLimit: -1})
+	ctx := context.Background()
+	b.ReportAllocs()
+	for range b.N {
+		_, s := src.Begin(ctx)
+		_ = s.Add(nop)
+		_ = s.AfterResponse(nop)
+		_ = s.OnSuccess(nop, nop)
+		s.Returned(taskpool.Outcome{Status: 200})
+		s.Sent(taskpool.Flushed)
+	}
+	if _, err := src.Done(ctx); err != nil {
+		b.Fatal(err)
+	}
+}
