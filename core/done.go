@@ -75,7 +75,7 @@ func (p *Pool) closingLocked() {
 func (p *Pool) overLocked() {
 	p.phase.Store(phaseClosed)
 	p.over = true
-	p.doneReport = p.takeReportLocked()
+	p.takeReportLocked(&p.doneReport)
 	if p.cutCause != nil {
 		p.doneErr = &cutError{p.doneReport.Canceled, p.doneReport.Abandoned, p.cutCause}
 	}

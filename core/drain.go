@@ -22,7 +22,7 @@ type drainer struct {
 // for it returns nil, even if ctx has ended.
 //
 // The report covers what ended since the last Drain that finished.
-func (p *Pool) Drain(ctx context.Context) (Report, error) {
+func (p *Pool) Drain(ctx context.Context) (r Report, err error) {
 	if !p.made() {
 		return Report{}, errNoPool
 	}
@@ -36,10 +36,12 @@ func (p *Pool) Drain(ctx context.Context) (Report, error) {
 		return Report{}, ErrSuperseded
 	case p.quietLocked():
 		defer p.mu.Unlock()
-		return p.takeReportLocked(), nil
+		p.takeReportLocked(&r)
+		return r, nil
 	case ctx.Err() != nil:
 		defer p.mu.Unlock()
-		return p.reportLocked(), context.Cause(ctx)
+		p.reportLocked(&r)
+		return r, context.Cause(ctx)
 	}
 	p.supersedeLocked()
 	d := &drainer{done: make(chan struct{})}
@@ -58,7 +60,8 @@ func (p *Pool) Drain(ctx context.Context) (Report, error) {
 		return d.report, d.err
 	}
 	p.drainer = nil
-	return p.reportLocked(), context.Cause(ctx)
+	p.reportLocked(&r)
+	return r, context.Cause(ctx)
 }
 
 // Drain waits until what this scope has started has ended, and what that has
@@ -126,7 +129,7 @@ func (p *Pool) settleLocked() {
 func (p *Pool) quietedLocked() {
 	switch {
 	case p.drainer != nil:
-		p.drainer.report = p.takeReportLocked()
+		p.takeReportLocked(&p.drainer.report)
 		close(p.drainer.done)
 		p.drainer = nil
 	case p.finished == nil || p.over:
@@ -147,14 +150,11 @@ func (p *Pool) supersedeLocked() {
 	}
 }
 
-// reportLocked is what has ended since the last Drain that finished.
-func (p *Pool) reportLocked() Report {
-	return p.results.report(p.fates, p.drained)
-}
+// reportLocked fills in what has ended since the last Drain that finished.
+func (p *Pool) reportLocked(r *Report) { p.results.report(r, &p.fates, &p.drained) }
 
-func (p *Pool) takeReportLocked() Report {
-	r := p.reportLocked()
+func (p *Pool) takeReportLocked(r *Report) {
+	p.reportLocked(r)
 	p.drained = p.fates
 	p.results = latest{}
-	return r
 }

@@ -50,7 +50,6 @@ type window struct {
 const maxWindows = 8
 
 func (p *Pool) initLanes(lanes map[string]Lane) {
-	p.lanes = make(map[string]*lane, len(lanes))
 	for name, l := range lanes {
 		p.newLane(name, l).configured = true
 	}
@@ -61,6 +60,9 @@ func (p *Pool) newLane(name string, c Lane) *lane {
 	l.alarm.of = l
 	for i := range l.lines {
 		l.lines[i].lane, l.lines[i].level = l, level(i)
+	}
+	if p.lanes == nil {
+		p.lanes = make(map[string]*lane)
 	}
 	p.lanes[name] = l
 	return l

@@ -194,7 +194,7 @@ func (s *perRequest) liveLocked() []*Pool { return slices.Collect(maps.Keys(s.li
 
 func (s *perRequest) overLocked() {
 	s.phase.Store(phaseClosed)
-	s.doneReport = s.results.report(s.fates, tally[uint64]{})
+	s.results.report(&s.doneReport, &s.fates, new(tally[uint64]))
 	if s.cutCause != nil {
 		s.doneErr = &cutError{s.doneReport.Canceled, s.doneReport.Abandoned, s.cutCause}
 	}

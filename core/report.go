@@ -136,11 +136,13 @@ func (l *latest) put(r Result, limit int) {
 	}
 }
 
-// report is the report of these results, and of the fates since an earlier count.
-func (l *latest) report(fates, since tally[uint64]) Report {
-	r := Report{Results: slices.Concat(l.results[l.first:], l.results[:l.first]), Omitted: l.omitted}
+// report fills in these results, and the fates since an earlier count. Here and
+// where it is called a Report is handed on by its address: the last worker fills
+// it in, and the stack of a goroutine that has just begun would grow for a few
+// copies.
+func (l *latest) report(r *Report, fates, since *tally[uint64]) {
+	r.Results, r.Omitted = slices.Concat(l.results[l.first:], l.results[:l.first]), l.omitted
 	for f := range fates {
 		r.count(Fate(f), int(fates[f]-since[f]))
 	}
-	return r
 }
