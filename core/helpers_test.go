@@ -98,9 +98,9 @@ func (c counts) sum() int {
 	return c.Succeeded + c.Failed + c.Panicked + c.Discarded + c.Canceled + c.Abandoned
 }
 
-func (c counts) plus(d counts) counts {
-	return counts{c.Succeeded + d.Succeeded, c.Failed + d.Failed, c.Panicked + d.Panicked,
-		c.Discarded + d.Discarded, c.Canceled + d.Canceled, c.Abandoned + d.Abandoned}
+func (c counts) less(d counts) counts {
+	return counts{c.Succeeded - d.Succeeded, c.Failed - d.Failed, c.Panicked - d.Panicked,
+		c.Discarded - d.Discarded, c.Canceled - d.Canceled, c.Abandoned - d.Abandoned}
 }
 
 func (c *counts) add(f taskpool.Fate) {

@@ -1,0 +1,125 @@
+package taskpool_test
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/elite-libs/taskpool/core"
+)
+
+// wrapUp ends everything in good order: then nothing may be left.
+func (s *schedule) wrapUp() {
+	s.note("wrap up")
+	s.resume()
+	s.settle()
+	for _, r := range s.requests {
+		s.returns(r, 200)
+		r.scope.Returned(taskpool.Outcome{Status: 200})
+		s.send(r)
+		r.scope.Sent(taskpool.Flushed)
+		s.settle()
+	}
+	for s.inQueue()+s.count((*entry).executing) > 0 {
+		for s.inState(isRunning) > 0 {
+			s.endOne()
+			s.settle()
+		}
+		if w := one(s, s.waits, func(w *wait) bool { return !w.over && w.by != nil }); w != nil {
+			s.cancelWait()
+		} else if next := s.next(); !next.IsZero() {
+			s.sleepUntil(next)
+		}
+		s.settle()
+	}
+}
+
+func (s *schedule) done() {
+	s.note("done")
+	d := new(doneCall)
+	var ctx context.Context
+	ctx, d.cancel = context.WithCancel(context.Background())
+	s.dones = append(s.dones, d)
+	if !s.closing {
+		s.close()
+	}
+	go func() {
+		d.report, d.err = s.p.Done(ctx)
+		s.noted(func() { d.returned = true })
+	}()
+}
+
+// conclude cuts Done if it has not ended, and checks what it made of everything.
+func (s *schedule) conclude() {
+	start := time.Now()
+	cut := !s.over
+	late := time.Duration(0)
+	if cut {
+		s.note("cut")
+		for _, e := range s.tasks {
+			s.cut(e)
+		}
+		if s.count(func(e *entry) bool { return e.fate == taskpool.FateAbandoned }) > 0 {
+			late = time.Second
+		}
+		s.reported = s.fates.less(s.drained)
+		s.dones[s.IntN(len(s.dones))].cancel()
+		time.Sleep(late)
+	}
+	s.rest()
+	for _, d := range s.dones {
+		switch {
+		case !d.returned:
+			s.fatalf("Done has not returned after %v", elapsed(start))
+		case countsOf(d.report) != s.reported:
+			s.fatalf("Done: got %+v, want %+v", countsOf(d.report), s.reported)
+		case cut != errors.Is(d.err, context.Canceled), cut != (d.err != nil):
+			s.fatalf("Done: %v", d.err)
+		}
+		d.cancel()
+	}
+	st := s.p.Stats()
+	s.checkFates(st)
+	for _, w := range s.waits {
+		if !w.returned && w.by == nil {
+			s.fatalf("the wait for %v, %v has not returned", w.promise, w.scope)
+		}
+		w.cancel()
+	}
+	for _, e := range s.tasks { // the stuck ones; the others have nobody who hears it
+		if e.seen.executing {
+			e.do <- func(context.Context) (bool, error) { return true, errTask }
+		}
+	}
+	for _, r := range s.requests {
+		finish(r.scope, taskpool.Outcome{}, taskpool.Flushed)
+		if err := r.scope.Add(nop); !errors.Is(err, taskpool.ErrDone) {
+			s.fatalf("%v after Done: %v", r, err)
+		}
+		st.Refused++
+	}
+	s.rest()
+	if got := s.p.Stats(); got != st {
+		s.fatalf("stats after late returns: got %+v, want %+v", got, st)
+	}
+	s.checkFates(st)
+}
+
+// cut is what becomes of a task when Done is cut.
+func (m *model) cut(e *entry) {
+	stuck := e.manner == isStuck || e.timedOut(m.now) && !e.heeds
+	switch {
+	case e.state == hasEnded:
+	case e.state == isQueued && e.decided != 0:
+		m.end(e, e.decided, e.err)
+		e.unlogged = !m.hooked // no worker ends it
+	case !e.executing():
+		m.end(e, taskpool.FateCanceled, taskpool.ErrDone)
+	case stuck:
+		m.end(e, taskpool.FateAbandoned, taskpool.ErrDone)
+	case e.manner == givesUp:
+		m.end(e, taskpool.FateCanceled, taskpool.ErrDone)
+	default:
+		m.end(e, taskpool.FateSucceeded, nil)
+	}
+}

@@ -1,0 +1,88 @@
+package taskpool_test
+
+import (
+	"slices"
+	"time"
+
+	"github.com/elite-libs/taskpool/core"
+)
+
+type (
+	laneModel struct {
+		line
+		taskpool.Lane
+		configured bool
+		running    int
+		starts     []time.Time
+		windows    []window
+		quota      int
+	}
+
+	window struct {
+		reset          time.Time
+		lowest, budget int
+	}
+)
+
+// lane is the lane that the task waits and runs in, or nil.
+func (m *model) lane(e *entry) *laneModel {
+	if e.job.Lane == "" {
+		return nil
+	}
+	l := m.lanes[e.job.Lane]
+	if l == nil {
+		l = new(laneModel)
+		m.lanes[e.job.Lane] = l
+	}
+	return l
+}
+
+func (l *laneModel) paced() bool { return l.Rate > 0 && l.Per > 0 }
+
+// blocked: nothing of the lane may start now.
+func (l *laneModel) blocked(now time.Time) bool {
+	l.forget(now)
+	n := len(l.starts) - l.Rate
+	switch {
+	case l.Limit > 0 && l.running >= l.Limit:
+		return true
+	case l.paced() && n >= 0 && now.Before(l.starts[n].Add(l.Per)):
+		return true
+	case len(l.windows) == 0:
+		return l.quota > 0 && l.running >= l.quota
+	}
+	return slices.ContainsFunc(l.windows, func(w window) bool { return w.budget <= 0 })
+}
+
+// throttle is Throttle in a running task of the lane.
+func (l *laneModel) throttle(h taskpool.RateLimit, now time.Time) {
+	if !h.Reset.After(now) {
+		return
+	}
+	if h.Limit > 0 {
+		l.quota = h.Limit
+	}
+	l.forget(now)
+	same := func(w window) bool { return w.reset.Sub(h.Reset).Abs() <= 2*time.Second }
+	i := slices.IndexFunc(l.windows, same)
+	if i < 0 {
+		l.windows = slices.DeleteFunc(l.windows, func(w window) bool { return w.budget > 0 && w.reset.Before(h.Reset) })
+		i = len(l.windows)
+		l.windows = append(l.windows, window{h.Reset, h.Remaining, 0})
+	}
+	w := &l.windows[i]
+	w.lowest = min(w.lowest, h.Remaining)
+	w.budget = w.lowest - (l.running - 1)
+	if h.Reset.After(w.reset) {
+		w.reset = h.Reset
+	}
+}
+
+// forget drops the windows that have passed; of a lane that nobody configured,
+// with the last one everything.
+func (l *laneModel) forget(now time.Time) {
+	l.windows = slices.DeleteFunc(l.windows, func(w window) bool { return !w.reset.After(now) })
+	if !l.configured && len(l.windows)+len(l.tasks)+l.running == 0 {
+		l.quota = 0
+	}
+}
