@@ -96,10 +96,10 @@ func (p *Pool) cut(cause error) {
 	p.phase.Store(phaseClosed)
 	p.cutCause = cause
 	p.freeLanesLocked()
-	p.workers += p.busy // the running tasks may be stuck, and what follows must not wait for them
+	p.workers += p.running + p.busy // what runs may be stuck, tasks that have lent their slot too, and what follows must not wait for it
 	p.unstageLocked()
 	if p.config.Hooks.Ended == nil {
-		p.cancelQueuedLocked()
+		p.cancelQueuedLocked(false)
 	} // else workers take what is queued, and call the hook instead of the task
 	p.grantLocked()
 	p.settleLocked()
@@ -118,7 +118,7 @@ func (p *Pool) cut(cause error) {
 	if p.over {
 		return
 	}
-	p.cancelQueuedLocked()
+	p.cancelQueuedLocked(true)
 	for w := p.active.head; w != nil; w = w.next {
 		w.abandonLocked()
 	}
@@ -177,8 +177,11 @@ func (p *Pool) unstageLocked() {
 	}
 }
 
-// cancelQueuedLocked cancels what is queued, without a hook.
-func (p *Pool) cancelQueuedLocked() {
+// cancelQueuedLocked cancels what is queued, without a hook. Jobs that have their
+// fate already, as those whose last run failed, are left to workers, which log it,
+// unless it is for all.
+func (p *Pool) cancelQueuedLocked(all bool) {
+	var left []*job
 	var notices []*scope
 	for !p.rings.empty() {
 		s, slot := p.rings.pop(&p.spare)
@@ -186,19 +189,27 @@ func (p *Pool) cancelQueuedLocked() {
 			notices = append(notices, s)
 			continue
 		}
-		p.queued--
-		s.live--
 		f, err := FateCanceled, errCut
-		if j, ok := slot.(*job); ok && j.fate != 0 && j.fate != FateCanceled {
+		j, _ := slot.(*job)
+		if j != nil && j.fate != 0 && j.fate != FateCanceled {
+			if !all {
+				left = append(left, j)
+				continue
+			}
 			f, err = j.fate, j.err
 		}
+		p.queued--
+		s.live--
 		if s.countLocked(f) {
 			s.keepLocked(describeUnrun(slot, f, err))
 		}
-		if j, ok := slot.(*job); ok {
+		if j != nil {
 			j.settle(f, err)
 		}
 		s.liveEndedLocked()
+	}
+	for _, j := range left {
+		j.ctx.scope.queueJobLocked(j)
 	}
 	for _, s := range notices {
 		s.queueLocked(&s.line, notice{})

@@ -182,7 +182,7 @@ func (s *schedule) checkFates(st taskpool.Stats) {
 	}
 	for _, e := range s.tasks {
 		logged := 0
-		if (e.fate == taskpool.FateFailed || e.fate == taskpool.FatePanicked) && !e.unlogged {
+		if e.fate == taskpool.FateFailed || e.fate == taskpool.FatePanicked {
 			logged = 1
 		}
 		switch {

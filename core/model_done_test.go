@@ -112,7 +112,6 @@ func (m *model) cut(e *entry) {
 	case e.state == hasEnded:
 	case e.state == isQueued && e.decided != 0:
 		m.end(e, e.decided, e.err)
-		e.unlogged = !m.hooked // no worker ends it
 	case !e.executing():
 		m.end(e, taskpool.FateCanceled, taskpool.ErrDone)
 	case stuck:

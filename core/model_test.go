@@ -55,25 +55,24 @@ type (
 
 	// An entry is a task.
 	entry struct {
-		id       int
-		job      taskpool.Job
-		unlogged bool // it ended as Failed when Done was cut: without a hook nobody logs that
-		plain    bool // added as a Task, not as a Job
-		in       *request
-		state    state
-		decided  taskpool.Fate // it is queued to be ended so, without a run
-		fate     taskpool.Fate
-		err      error
-		runs     int
-		started  time.Time
-		due      time.Time     // when its delay, or its wait for a retry, is over
-		clock    int           // which of those set that was
-		wait     *wait         // its last
-		since    int           // the step in which its wait ended, if it reclaims its slot
-		retries  int           // how many its Retry allows
-		backoff  time.Duration // before each
-		heeds    bool          // it returns when its timeout has passed
-		manner   manner
+		id      int
+		job     taskpool.Job
+		plain   bool // added as a Task, not as a Job
+		in      *request
+		state   state
+		decided taskpool.Fate // it is queued to be ended so, without a run
+		fate    taskpool.Fate
+		err     error
+		runs    int
+		started time.Time
+		due     time.Time     // when its delay, or its wait for a retry, is over
+		clock   int           // which of those set that was
+		wait    *wait         // its last
+		since   int           // the step in which its wait ended, if it reclaims its slot
+		retries int           // how many its Retry allows
+		backoff time.Duration // before each
+		heeds   bool          // it returns when its timeout has passed
+		manner  manner
 
 		promise *taskpool.Promise[int]
 		do      chan func(context.Context) (over bool, err error) // what the task is told to do next

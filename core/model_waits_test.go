@@ -142,7 +142,7 @@ func (s *schedule) call(ctx context.Context, w *wait) {
 // stuck when Done is cut: those that take a slot back then, and keep it, keep
 // others that wait for theirs from giving up in time.
 func (s *schedule) waitInTask() {
-	e := one(s, s.tasks, func(e *entry) bool { return e.state == isRunning && e.manner != isStuck && e.job.Timeout == 0 })
+	e := one(s, s.tasks, func(e *entry) bool { return e.state == isRunning && e.job.Timeout == 0 })
 	if e == nil {
 		return
 	}

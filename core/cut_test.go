@@ -1,0 +1,56 @@
+package taskpool_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/elite-libs/taskpool/core"
+)
+
+// Every failure is logged, though Done has no time left and nobody is to hear of it by a hook.
+func TestFailureOfAWaitingRetryIsLoggedWhenDoneIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var book logbook
+		p := newPool(taskpool.Config{Workers: 1, Logger: slog.New(&book)})
+		must(t, p.Submit(taskpool.Job{Name: "x", Run: failing, Retry: func(int, error) (time.Duration, bool) { return time.Hour, true }}))
+		synctest.Wait()
+		must(t, p.Add(untilCanceled)) // has the only worker when Done comes
+		synctest.Wait()
+		r, _ := p.Done(canceled())
+		equal(t, "counts", countsOf(r), counts{Failed: 1, Canceled: 1})
+		equal(t, "log", book.lines(), "DEBUG task will run again task=x error=the task failed attempt=1 wait=1h0m0s\nERROR task failed task=x error=the task failed")
+	})
+}
+
+// A task that has lent its slot needs one to give up in: b returns at once, and
+// must not be taken for stuck because others are.
+func TestWaiterThatGivesUpWhenDoneIsCutIsCanceled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, q := newPool(taskpool.Config{Workers: 1}), newPool(taskpool.Config{})
+		never := make(chan struct{})
+		_, s := q.Begin(context.Background())
+		must(t, s.Add(func(context.Context) error { <-never; return nil }))
+		must(t, p.Submit(
+			taskpool.Job{Name: "a", Run: func(ctx context.Context) error {
+				wait, cancel := context.WithTimeout(ctx, time.Second)
+				defer cancel()
+				_, _ = s.Drain(wait)
+				<-never // stuck
+				return nil
+			}},
+			taskpool.Job{Name: "b", Run: func(ctx context.Context) error {
+				_, err := s.Drain(ctx)
+				return err
+			}},
+			taskpool.Job{Name: "c", Run: func(context.Context) error { <-never; return nil }}, // stuck, in the one slot
+		))
+		time.Sleep(2 * time.Second)
+		r, _ := p.Done(canceled())
+		equal(t, "results", resultsOf(r), "b canceled, c abandoned, a abandoned")
+		close(never)
+		drain(t, q)
+	})
+}
