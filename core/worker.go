@@ -114,16 +114,19 @@ func (w *worker) takeLocked() bool {
 	var plain bool
 	w.scope = s
 	if w.task, plain = slot.(Task); !plain {
-		if w.job, _ = slot.(*job); w.job == nil { // nothing, or a notice
-			if s != nil {
-				p.busy++
-			}
-			return s != nil
+		w.job, _ = slot.(*job)
+		if s == nil {
+			return false
 		}
-		w.job.takenLocked(p)
 	}
 	p.busy++
 	w.peers = p.busy
+	if !plain {
+		if w.job == nil {
+			return true
+		}
+		w.job.takenLocked(p)
+	}
 	p.queued--
 	p.running++
 	s.running++
