@@ -8,7 +8,7 @@ ADDR        ?= 127.0.0.1:8080
 LINT        := v2.15.0
 LINT_BIN    := .bin/golangci-lint-$(LINT)
 
-.PHONY: help run test race ci fmt vet alone newest lint tidy tidy-check bench go cc
+.PHONY: help run test race chaos ci fmt vet alone newest lint tidy tidy-check bench go cc
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -23,6 +23,9 @@ test: go ## run the tests of every module
 
 race: go cc ## run the tests of every module under the race detector
 	$(GO) test -race $(PACKAGES)
+
+chaos: go cc ## the long form of the tests that break things at random, under the race detector: about 8 minutes
+	CHAOS=1 $(GO) test -race -count=1 -timeout 60m -v -run Chaos $(PACKAGES)
 
 ci: fmt vet lint tidy-check alone newest race ## all that a change has to pass
 

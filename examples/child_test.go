@@ -31,10 +31,22 @@ func await(t *testing.T, c <-chan struct{}) {
 	}
 }
 
-// build builds one of the programs.
+// binaries are the programs that have been built, in a directory that TestMain makes and removes.
+var binaries struct {
+	dir   string
+	mu    sync.Mutex // protects following field
+	built map[string]bool
+}
+
+// build builds one of the programs, unless that has been done.
 func build(t *testing.T, program string) (binary string) {
 	t.Helper()
-	binary = filepath.Join(t.TempDir(), program)
+	binaries.mu.Lock()
+	defer binaries.mu.Unlock()
+	binary = filepath.Join(binaries.dir, program)
+	if binaries.built[program] {
+		return binary
+	}
 	args := []string{"build", "-o", binary}
 	if raceEnabled {
 		args = append(args, "-race")
@@ -43,6 +55,10 @@ func build(t *testing.T, program string) (binary string) {
 	if err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
+	if binaries.built == nil {
+		binaries.built = map[string]bool{}
+	}
+	binaries.built[program] = true
 	return binary
 }
 

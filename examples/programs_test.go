@@ -1,7 +1,9 @@
 package examples_test
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -48,7 +50,7 @@ func TestPrograms(t *testing.T) {
 // A partner hears of orders, and answers when the test says so.
 type partner struct {
 	*httptest.Server
-	called chan struct{} // receives once for each call, before the answer
+	called chan struct{} // receives once for each call, before the answer, if newPartner made it
 
 	mu    sync.Mutex // protects following field
 	heard map[string]int
@@ -63,18 +65,36 @@ func (p *partner) tally() map[string]int {
 
 // newPartner holds each answer back until answer is closed, or the caller or the test is gone.
 func newPartner(t *testing.T, answer <-chan struct{}) *partner {
-	p := &partner{called: make(chan struct{}, 10_000), heard: map[string]int{}}
-	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var n orders.Notice
-		if err := json.NewDecoder(r.Body).Decode(&n); err != nil {
-			t.Errorf("the partner got no notice: %v", err)
-		}
-		p.called <- struct{}{}
+	called := make(chan struct{}, 10_000)
+	p := startPartner(t, func(ctx context.Context) {
+		called <- struct{}{}
 		select {
 		case <-answer:
-		case <-r.Context().Done():
+		case <-ctx.Done():
+		}
+	})
+	p.called = called
+	return p
+}
+
+// startPartner takes each order to work, which may end early with the context; then there is no answer.
+func startPartner(t *testing.T, work func(ctx context.Context)) *partner {
+	p := &partner{heard: map[string]int{}}
+	p.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // the caller was killed, or its task canceled
+		}
+		var n orders.Notice
+		if err := json.Unmarshal(body, &n); err != nil {
+			t.Errorf("the partner got no notice: %v", err)
 			return
-		case <-t.Context().Done():
+		}
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(t.Context(), cancel)()
+		work(ctx)
+		if ctx.Err() != nil {
 			return
 		}
 		p.mu.Lock()

@@ -113,13 +113,13 @@ func secondSignalEndsAtOnce(t *testing.T, binary string) {
 func limitCutsAndNames(t *testing.T, binary string) {
 	p := newPartner(t, nil)
 	c := serve(t, binary, "-receipts", "mem://", "-partner", p.URL, "-limit", "200ms")
-	c.order(t, fine, http.StatusCreated)
+	id := c.order(t, fine, http.StatusCreated)
 	await(t, p.called)
 	c.signal(t, syscall.SIGTERM)
 	if code := c.wait(t).ExitCode(); code != 1 {
 		t.Errorf("got exit code %d, want 1", code)
 	}
-	if out := c.stdout.String(); !strings.Contains(out, "canceled: 1 × notify\n") {
+	if out := c.stdout.String(); !strings.Contains(out, "canceled: 1 × notify\n  order "+id+"\n") {
 		t.Errorf("the canceled task is not named in %q", out)
 	}
 }

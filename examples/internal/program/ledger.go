@@ -2,35 +2,62 @@ package program
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"sync"
 
 	taskpool "github.com/elite-libs/taskpool/core"
+	"github.com/elite-libs/taskpool/examples/orders"
 )
 
-// printLedger writes the balance of the pool's whole life, and the names of what the shutdown cut short.
-func printLedger(w io.Writer, s taskpool.Stats, r taskpool.Report) {
+// A cut is what a shutdown cut short, with the orders that it belonged to: a count says how much is undone, only the
+// orders say what somebody has to see to.
+type cut struct {
+	mu    sync.Mutex // protects following field
+	tasks map[cutKey][]string
+}
+
+type cutKey struct {
+	fate taskpool.Fate
+	name string
+}
+
+// ended notes a task that was cut short. It is a [taskpool.Hooks].Ended.
+func (c *cut) ended(ctx context.Context, r taskpool.Result) {
+	if r.Fate != taskpool.FateCanceled && r.Fate != taskpool.FateAbandoned {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.tasks == nil {
+		c.tasks = map[cutKey][]string{}
+	}
+	key := cutKey{r.Fate, r.Name}
+	c.tasks[key] = append(c.tasks[key], orders.ID(ctx))
+}
+
+// printLedger writes the balance of the pool's whole life, and what the shutdown cut short.
+func printLedger(w io.Writer, s taskpool.Stats, c *cut) {
 	left := s.Running + s.Queued + s.Staged + s.Delayed + s.Retrying
 	fmt.Fprintf(w, "ledger: %d tasks accepted = %d succeeded + %d failed + %d panicked + %d discarded + %d canceled + %d abandoned + %d left; %d refused\n",
 		s.Accepted, s.Succeeded, s.Failed, s.Panicked, s.Discarded, s.Canceled, s.Abandoned, left, s.Refused)
 
-	type key struct {
-		fate taskpool.Fate
-		name string
-	}
-	named := map[key]int{}
-	unnamed := r.Canceled + r.Abandoned
-	for _, res := range r.Results {
-		if res.Fate == taskpool.FateCanceled || res.Fate == taskpool.FateAbandoned {
-			named[key{res.Fate, res.Name}]++
-			unnamed--
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	unnamed := int(s.Canceled + s.Abandoned) // stays above 0 if the hook hung
+	byFateAndName := func(a, b cutKey) int { return cmp.Or(cmp.Compare(a.fate, b.fate), cmp.Compare(a.name, b.name)) }
+	for _, key := range slices.SortedFunc(maps.Keys(c.tasks), byFateAndName) {
+		ids := c.tasks[key]
+		unnamed -= len(ids)
+		fmt.Fprintf(w, "%s: %d × %s\n", key.fate, len(ids), key.name)
+		for _, id := range ids {
+			if id != "" {
+				fmt.Fprintf(w, "  order %s\n", id)
+			}
 		}
-	}
-	byFateAndName := func(a, b key) int { return cmp.Or(cmp.Compare(a.fate, b.fate), cmp.Compare(a.name, b.name)) }
-	for _, k := range slices.SortedFunc(maps.Keys(named), byFateAndName) {
-		fmt.Fprintf(w, "%s: %d × %s\n", k.fate, named[k], k.name)
 	}
 	if unnamed > 0 {
 		fmt.Fprintf(w, "canceled or abandoned: %d more\n", unnamed)

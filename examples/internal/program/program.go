@@ -98,23 +98,23 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 	}
 	defer ln.Close()
 
+	cuts := new(cut)
 	pool := taskpool.New(taskpool.Config{
-		Name:        "orders",
-		Workers:     opts.workers,
-		QueueLimit:  opts.queue,
-		ResultLimit: 1000, // the names of what a shutdown cut short are worth having
-		Logger:      log,
-		Hooks:       hooks(log),
+		Name:       "orders",
+		Workers:    opts.workers,
+		QueueLimit: opts.queue,
+		Logger:     log,
+		Hooks:      hooks(log, cuts),
 	})
 	fmt.Fprintf(stdout, "\ncurl -i http://%s/orders -d '{\"customer\":\"ada\",\"item\":\"tea\",\"quantity\":2}'\n\n", reachable(ln.Addr()))
 
 	served := serve(ctx, Program{Orders: service, Pool: pool, Listener: ln, Limit: opts.limit})
 
-	// Serve has finished the pool, and this gives its report again. If it could not even serve, this finishes it.
+	// Serve has finished the pool. If it could not even serve, this finishes it.
 	limit, cancel := context.WithTimeout(context.Background(), opts.limit)
 	defer cancel()
-	report, _ := pool.Done(limit) // its error is in served, or says no more than the report
-	printLedger(stdout, pool.Stats(), report)
+	_, _ = pool.Done(limit) // its error is in served, or says no more than the ledger
+	printLedger(stdout, pool.Stats(), cuts)
 	return served
 }
 
@@ -134,10 +134,11 @@ func reachable(addr net.Addr) string {
 	return addr.String()
 }
 
-func hooks(log *slog.Logger) taskpool.Hooks {
+func hooks(log *slog.Logger, cuts *cut) taskpool.Hooks {
 	return taskpool.Hooks{
 		Ended: func(ctx context.Context, r taskpool.Result) {
 			orders.Ended(ctx, r)
+			cuts.ended(ctx, r)
 			log.InfoContext(ctx, "task", "name", r.Name, "fate", r.Fate, "waited", r.Waited, "ran", r.Ran)
 		},
 		Drained: func(ctx context.Context, r taskpool.Report) {
