@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -32,6 +33,10 @@ func untilCanceled(ctx context.Context) error {
 	<-ctx.Done()
 	return context.Cause(ctx)
 }
+
+// inFull says whether the tests of random things have time for their long form, as
+// make chaos does.
+func inFull() bool { return os.Getenv("CHAOS") == "1" }
 
 // newPool makes a pool that logs nothing unless c says where.
 func newPool(c taskpool.Config) *taskpool.Pool {

@@ -17,8 +17,8 @@ import (
 )
 
 var (
-	modelFor  = flag.Duration("model.for", 0, "how long to run TestPoolDoesWhatTheModelDoes from a random seed on")
-	modelSeed = flag.Uint64("model.seed", 0, "the one seed that TestPoolDoesWhatTheModelDoes is to run")
+	modelFor  = flag.Duration("model.for", 0, "how long, if not for a minute in full, to run TestChaosPoolDoesWhatTheModelDoes from a random seed on")
+	modelSeed = flag.Uint64("model.seed", 0, "the one seed that TestChaosPoolDoesWhatTheModelDoes is to run")
 )
 
 // Seeds that have found a fault: a failure that nobody logs, a larger pool that
@@ -31,11 +31,11 @@ var modelSeeds = []uint64{34, 207, 473, 12811127056914449588}
 // waits and who has been told what have to be exactly the model's. A schedule
 // that fails panics with its seed and its steps.
 //
-//	go test -run TestPoolDoesWhatTheModelDoes -timeout 0 -model.for 10m   # random seeds
-//	go test -run TestPoolDoesWhatTheModelDoes -model.seed 12345           # one again
+//	go test -run TestChaosPoolDoesWhatTheModelDoes -timeout 0 -model.for 10m   # random seeds
+//	go test -run TestChaosPoolDoesWhatTheModelDoes -model.seed 12345           # one again
 //
 // A seed means the same schedule only as long as the steps draw the same numbers.
-func TestPoolDoesWhatTheModelDoes(t *testing.T) {
+func TestChaosPoolDoesWhatTheModelDoes(t *testing.T) {
 	steps := 0
 	play := func(seed uint64) {
 		synctest.Test(t, func(t *testing.T) {
@@ -55,12 +55,15 @@ func TestPoolDoesWhatTheModelDoes(t *testing.T) {
 	if testing.Short() {
 		n = 150
 	}
-	start := time.Now()
-	if *modelFor > 0 {
+	start, limit := time.Now(), *modelFor
+	if limit == 0 && inFull() {
+		limit = time.Minute
+	}
+	if limit > 0 {
 		first, n = rand.Uint64(), 1<<63
 	}
 	for i := range n {
-		if *modelFor > 0 && time.Since(start) > *modelFor {
+		if limit > 0 && time.Since(start) > limit {
 			n = i
 			break
 		}

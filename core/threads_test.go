@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,14 +18,12 @@ import (
 
 // On real threads, with nothing that orders the operations: producers add tasks
 // that end in every way, while others pause, resize and drain the pool, read its
-// numbers, and call Done. The environment variable CHAOS makes it longer: 1 is
-// about a minute in all (two under -race), unset two seconds.
-func TestLedgerHoldsOnRealThreads(t *testing.T) {
+// numbers, and call Done. In full that takes a minute (two under -race), else two
+// seconds.
+func TestChaosLedgerHoldsOnRealThreads(t *testing.T) {
 	rounds := 8
-	if s := os.Getenv("CHAOS"); s != "" {
-		n, err := strconv.Atoi(s)
-		must(t, err)
-		rounds = 500 * n
+	if inFull() {
+		rounds = 500
 	}
 	for _, procs := range []int{1, 2, 4, 8} {
 		for _, cut := range []bool{false, true} {
