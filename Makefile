@@ -6,9 +6,10 @@ PACKAGES    := $(addsuffix /...,$(addprefix ./,$(MODULES)))
 FRAMEWORK   ?= nethttp
 ADDR        ?= 127.0.0.1:8080
 LINT        := v2.15.0
+VULN        := v1.9.0
 LINT_BIN    := .bin/golangci-lint-$(LINT)
 
-.PHONY: help run test race chaos ci fmt vet alone newest lint tidy tidy-check bench go cc
+.PHONY: help run test race chaos ci fmt vet alone newest lint vuln tidy tidy-check bench go cc
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -47,6 +48,9 @@ lint: $(LINT_BIN) ## golangci-lint, at a pinned version that is installed into .
 $(LINT_BIN): | go
 	GOBIN=$(CURDIR)/.bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT)
 	mv .bin/golangci-lint $@
+
+vuln: go ## govulncheck, at a pinned version, over every module; it needs vuln.go.dev
+	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && GOWORK=off $(GO) run golang.org/x/vuln/cmd/govulncheck@$(VULN) ./...); done
 
 tidy: go ## go mod tidy in every module
 	@set -e; for m in $(MODULES); do (cd $$m && $(GO) mod tidy); done
