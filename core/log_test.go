@@ -27,6 +27,7 @@ func TestNothingOfATaskForgesALineOfTheLog(t *testing.T) {
 		drain(t, p)
 		must(t, p.Submit(taskpool.Job{Name: forged, Timeout: time.Second, Run: sleeping(time.Minute)}))
 		drain(t, p)
+		synctest.Wait() // the overrun is logged by a goroutine of its own
 		lines := strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n")
 		equal(t, "lines: a retry, a failure, a panic, an overrun", len(lines), 4)
 		for _, line := range lines {
