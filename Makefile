@@ -1,7 +1,7 @@
 # Everything that is done to this repository. `make help` lists it.
 
 GO          ?= go
-MODULES     := $(patsubst %/go.mod,%,$(wildcard */go.mod))
+MODULES     := $(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod))
 PACKAGES    := $(addsuffix /...,$(addprefix ./,$(MODULES)))
 FRAMEWORK   ?= nethttp
 ADDR        ?= 127.0.0.1:8080
@@ -9,7 +9,7 @@ LINT        := v2.15.0
 VULN        := v1.9.0
 LINT_BIN    := .bin/golangci-lint-$(LINT)
 
-.PHONY: help run test race chaos ci fmt vet alone newest lint vuln tidy tidy-check bench go cc
+.PHONY: help run test race chaos ci fmt vet alone newest lint vuln tidy tidy-check bench bench-full microbench compare go cc
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -39,11 +39,12 @@ vet: go ## go vet over the workspace
 alone: go ## build, vet and test each module as its users get it, without the workspace
 	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && GOWORK=off $(GO) build ./... && GOWORK=off $(GO) vet ./... && GOWORK=off $(GO) test ./...); done
 
-newest: go cc ## test Fiber on the newest fasthttp, which needs Go 1.26 (fiber/fasthttp-newest.mod); alone has its oldest
+newest: go cc ## test Fiber on the newest fasthttp (fiber/fasthttp-newest.mod) and the newest peers (core/bench/newest.mod), which need Go 1.26
 	cd fiber && GOWORK=off $(GO) test -race -modfile=fasthttp-newest.mod ./...
+	cd core/bench && GOWORK=off $(GO) test -race -modfile=newest.mod ./...
 
 lint: $(LINT_BIN) ## golangci-lint, at a pinned version that is installed into .bin
-	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && ../$(LINT_BIN) run --config ../.golangci.yml ./...); done
+	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && $(CURDIR)/$(LINT_BIN) run --config $(CURDIR)/.golangci.yml ./...); done
 
 $(LINT_BIN): | go
 	GOBIN=$(CURDIR)/.bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT)
@@ -55,12 +56,23 @@ vuln: go ## govulncheck, at a pinned version, over every module; it needs vuln.g
 tidy: go ## go mod tidy in every module
 	@set -e; for m in $(MODULES); do (cd $$m && $(GO) mod tidy); done
 	cd fiber && $(GO) mod tidy -modfile=fasthttp-newest.mod
+	cd core/bench && $(GO) mod tidy -modfile=newest.mod
 
 tidy-check: go ## check that go mod tidy would change nothing
 	@set -e; for m in $(MODULES); do (cd $$m && $(GO) mod tidy -diff) || { echo "$$m: run make tidy"; exit 1; }; done
 	@cd fiber && $(GO) mod tidy -diff -modfile=fasthttp-newest.mod
+	@cd core/bench && $(GO) mod tidy -diff -modfile=newest.mod
 
-bench: go ## the benchmarks of every module
+bench: compare ## the engine beside its peers at their newest versions, and the ratios that are asked (a few minutes)
+	.bin/compare
+
+bench-full: compare ## the same for publishing, with the workloads that take long (an hour); also writes .bin/bench.md, and .bin/bench.txt for benchstat
+	.bin/compare -full -rounds 10 -budget 1s -markdown .bin/bench.md -benchfmt .bin/bench.txt
+
+compare: go
+	cd core/bench && GOWORK=off $(GO) build -modfile=newest.mod -o $(CURDIR)/.bin/compare ./cmd/compare
+
+microbench: go ## the benchmarks of every module
 	$(GO) test -run '^$$' -bench . $(PACKAGES)
 
 go:

@@ -1,0 +1,95 @@
+package bench
+
+// An Entrant is a contender's way to do one workload.
+type Entrant struct {
+	Name    string
+	Beside  string // why it is shown but not compared against; empty if it is a peer
+	measure measure
+}
+
+// Engine is the name of what is measured; all others are there to compare it with.
+const Engine = "engine"
+
+const (
+	rawGo     = "a plain construct: no isolation of panics, no ledger, no shutdown"
+	noLimit   = rawGo + ", no limit"
+	ownLimit  = "its group is not on a shared pool: no limit is shared"
+	slower    = "the slower of its two ways, with a future that nobody looks at"
+	noGroup   = "nothing knows when the tasks of the request have ended"
+	noPool    = "no tasks: what the machine does by itself"
+	noHandler = "the handler without the middleware"
+)
+
+// A contender is a way to run tasks on a pool.
+type contender struct {
+	name, beside string
+	open         opener
+}
+
+// entrants are the contenders, each measured by what take makes of it.
+func entrants(cs []contender, take func(opener) measure) (es []Entrant) {
+	for _, c := range cs {
+		es = append(es, Entrant{c.name, c.beside, take(c.open)})
+	}
+	return es
+}
+
+var (
+	bounded = []contender{
+		{Engine, "", openEngine},
+		{"pond", "", openPond},
+		{"ants", "", openAnts},
+		{"conc", "", openConc},
+		{"errgroup", "", openErrgroup},
+		{"workerpool", "", openWorkerpool},
+		{"pond-submit", slower, openPondSubmit},
+		{"semaphore", rawGo, openSemaphore},
+		{"goroutines", noLimit, openGoroutines},
+	}
+	shared = []contender{
+		{Engine, "", openEngine},
+		{"pond", "", openPond},
+		{"ants", "", openAnts},
+		{"workerpool", "", openWorkerpool},
+	}
+	unwaited = append(shared[:len(shared):len(shared)],
+		contender{"pond-ungrouped", noGroup, withoutGroups(openPond)},
+		contender{"ants-ungrouped", noGroup, withoutGroups(openAnts)},
+		contender{"semaphore", rawGo, openSemaphore},
+		contender{"goroutines", noLimit, openGoroutines},
+	)
+	waited = append(shared[:len(shared):len(shared)],
+		contender{"conc", ownLimit, openConc},
+		contender{"errgroup", ownLimit, openErrgroup},
+		contender{"semaphore", rawGo, openSemaphore},
+		contender{"goroutines", noLimit, openGoroutines},
+	)
+	queueing = []contender{
+		{Engine, "", openEngine},
+		{"pond", "", openPond},
+		{"workerpool", "", openWorkerpool},
+	}
+	beside = append([]contender{{"idle", noPool, openIdle}}, bounded...)
+	facing = []contender{
+		{"idle", noPool, openIdle},
+		{Engine, "", openEngine},
+		{"pond", "", openPond},
+		{"ants", "", openAnts},
+		{"goroutines", noLimit, openGoroutines},
+	}
+)
+
+var freshPools = []Entrant{
+	{Engine, "", perRequest(engineFresh)},
+	{"pond", "", perRequest(pondFresh)},
+	{"ants", "", perRequest(antsFresh)},
+	{"conc", "", perRequest(concFresh)},
+	{"errgroup", "", perRequest(errgroupFresh)},
+	{"workerpool", "", perRequest(workerpoolFresh)},
+}
+
+var futurePools = []Entrant{
+	{Engine, "", promised(openEngineFutures)},
+	{"pond", "", promised(openPondFutures)},
+	{"goroutines", noLimit, promised(openGoFutures)},
+}
