@@ -5,18 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"sync"
+	"sync/atomic"
 )
 
 // A Promise is the value that a task will have. It is made by Async, may be
 // copied as a pointer only, and may be awaited by any number of goroutines.
 type Promise[T any] struct {
-	once    sync.Once
-	settled chan struct{}
+	state   atomic.Uint32
+	waiters atomic.Pointer[chan struct{}] // closed when it is settled; made for the first who waits
 	value   T
 	err     error
 	pc      uintptr // of the func that the caller gave: the task is named after it
 }
+
+// The states of a promise: err, and value if err is nil, stand once it is settled.
+const (
+	promiseOpen = iota
+	promiseSettling
+	promiseSettled
+)
 
 // An Adder accepts jobs: a *Pool, or a Scope.
 type Adder interface{ Submit(jobs ...Job) error }
@@ -31,7 +38,7 @@ func Async[T any](to Adder, fn func(context.Context) (T, error)) *Promise[T] {
 // AsyncJob is Async with a job's options; job.Run is ignored. The error is the
 // refusal, with which the promise is settled too.
 func AsyncJob[T any](to Adder, job Job, fn func(context.Context) (T, error)) (*Promise[T], error) {
-	p := &Promise[T]{settled: make(chan struct{})}
+	p := new(Promise[T])
 	job.promise = p
 	job.Run = nil
 	if fn != nil {
@@ -45,7 +52,13 @@ func AsyncJob[T any](to Adder, job Job, fn func(context.Context) (T, error)) (*P
 		}
 	}
 	err := errNilAdder
-	if to != nil {
+	switch to := to.(type) {
+	case *Pool: // where the callee is known, its arguments need not be allocated
+		err = to.Submit(job)
+	case Scope:
+		err = to.Submit(job)
+	case nil:
+	default:
 		err = to.Submit(job)
 	}
 	if err != nil {
@@ -60,7 +73,29 @@ var (
 )
 
 // Settled returns a channel that is closed when the task has its fate.
-func (p *Promise[T]) Settled() <-chan struct{} { return p.settled }
+func (p *Promise[T]) Settled() <-chan struct{} {
+	if p.state.Load() == promiseSettled {
+		return closed
+	}
+	waiters := p.waiters.Load()
+	if waiters == nil {
+		c := make(chan struct{})
+		if waiters = &c; !p.waiters.CompareAndSwap(nil, waiters) {
+			waiters = p.waiters.Load()
+		}
+	}
+	if p.state.Load() == promiseSettled { // perhaps too early to see that somebody waits
+		return closed
+	}
+	return *waiters
+}
+
+// closed is what those wait for who need not wait.
+var closed = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // Await waits until the task has its fate and returns its value. The error is the
 // task's own, a *PanicError, ErrGoexit, the refusal, or one that says that the
@@ -71,26 +106,22 @@ func (p *Promise[T]) Settled() <-chan struct{} { return p.settled }
 // Awaiting the promise of the very task is ErrSelfWait.
 func (p *Promise[T]) Await(ctx context.Context) (T, error) {
 	var zero T
-	select {
-	case <-p.settled:
+	if p.state.Load() == promiseSettled {
 		return p.outcome()
-	default:
 	}
 	if j := jobOf(ctx); j != nil && j.promise == promise(p) {
 		return zero, ErrSelfWait
 	}
 	defer lend(ctx).end()
 	select {
-	case <-p.settled:
+	case <-p.Settled():
 		return p.outcome()
 	case <-ctx.Done():
 	}
-	select {
-	case <-p.settled: // it may have been at the same moment
+	if p.state.Load() == promiseSettled { // it may have been at the same moment
 		return p.outcome()
-	default:
-		return zero, context.Cause(ctx)
 	}
+	return zero, context.Cause(ctx)
 }
 
 // A promise is a Promise of whatever type, as a job sees it.
@@ -104,10 +135,14 @@ type promise interface {
 // submit a job twice, or refuse it and submit it all the same. If there is an
 // error the value is not looked at any more: an abandoned task may still write it.
 func (p *Promise[T]) settle(err error) {
-	p.once.Do(func() {
-		p.err = err
-		close(p.settled)
-	})
+	if !p.state.CompareAndSwap(promiseOpen, promiseSettling) {
+		return
+	}
+	p.err = err
+	p.state.Store(promiseSettled)
+	if waiters := p.waiters.Load(); waiters != nil {
+		close(*waiters)
+	}
 }
 
 func (p *Promise[T]) outcome() (value T, err error) {
