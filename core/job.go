@@ -108,13 +108,13 @@ type job struct {
 	accepted int64 // ticks
 	started  int64 // ticks of the last run; 0 if it never ran
 	ended    int64 // ticks at which the last run failed, if it is to run again
-	attempts int
-	fate     Fate  // decided without another run; 0 else
 	err      error // of the last run, if it is to run again
-	waits    waits
 	alarm    alarm
 	lane     *lane // while it runs
-	overrun  bool  // it runs on after its timeout
+	attempts int32
+	fate     Fate // decided without another run; 0 else
+	waits    waits
+	overrun  bool // it runs on after its timeout
 }
 
 // waits says what a job's alarm is for.

@@ -85,7 +85,7 @@ func (p *Pool) again(j *job, err error) (wait time.Duration, again bool) {
 			p.logHookPanic(&j.ctx, "Retry", v)
 		}
 	}()
-	wait, again = j.Retry(j.attempts, err)
+	wait, again = j.Retry(int(j.attempts), err)
 	if after := (*retryAfterError)(nil); errors.As(err, &after) {
 		wait = max(wait, after.wait)
 	}
@@ -94,5 +94,5 @@ func (p *Pool) again(j *job, err error) (wait time.Duration, again bool) {
 
 func (p *Pool) logRetry(ctx context.Context, j *job, err error, wait time.Duration) {
 	p.log(ctx, slog.LevelDebug, "task will run again", slog.String("task", nameOf(j)), slog.Any("error", err),
-		slog.Int("attempt", j.attempts), slog.Duration("wait", wait))
+		slog.Int("attempt", int(j.attempts)), slog.Duration("wait", wait))
 }

@@ -46,7 +46,7 @@ func (j *job) alarmLocked(now int64) {
 	default:
 		j.overrun = true
 		p.overrun++
-		go p.logOverrun(j, j.attempts, j.timeout(p), time.Duration(now-j.started))
+		go p.logOverrun(j, int(j.attempts), j.timeout(p), time.Duration(now-j.started))
 		return
 	}
 	j.waits = waitsNot

@@ -296,7 +296,7 @@ func describe(slot slot, f Fate, err error) Result {
 		if ended == 0 {
 			ended = ticks()
 		}
-		r.Attempts = j.attempts
+		r.Attempts = int(j.attempts)
 		r.Waited, r.Ran = time.Duration(j.started-j.accepted), time.Duration(ended-j.started)
 		if j.promise != nil && f == FateSucceeded {
 			r.Value = j.promise.result()
