@@ -84,26 +84,27 @@ func (s Scope) Held() bool {
 // ended. Adapters call it in the goroutine of the handler, when Held has reported
 // true after Returned and the response is flushed.
 func (s Scope) Hold() {
-	if s.holds == nil {
-		return
+	if s.holds != nil {
+		s.holds.hold(s)
 	}
-	s.Sent(Held)
-	s.holds.wait(s.scope)
 }
 
-// wait returns when the tasks of s have ended, or need not be waited for any more.
-func (h *holder) wait(s *scope) {
-	ctx := s.request
+// hold releases s, and returns when its tasks have ended, or need not be waited
+// for any more.
+func (h *holder) hold(s Scope) {
+	ctx := s.scope.request
 	defer lend(ctx).end()
 	if h.Limit > 0 {
 		limited, cancel := context.WithTimeout(ctx, h.Limit)
 		defer cancel()
 		ctx = limited
 	}
-	scopes, freed := []*scope{s}, (chan struct{})(nil)
+	scopes, freed := []*scope{s.scope}, (chan struct{})(nil)
 	if h.Last {
 		scopes, freed = h.takeOver(s)
 		defer h.leave(freed)
+	} else {
+		s.Sent(Held)
 	}
 	for _, s := range scopes {
 		s.pool.mu.Lock()
@@ -123,8 +124,9 @@ func (h *holder) wait(s *scope) {
 }
 
 // takeOver frees the request that is held and returns what the new one is to wait
-// for, and what tells that it is freed itself.
-func (h *holder) takeOver(s *scope) (scopes []*scope, freed chan struct{}) {
+// for, and what tells that it is freed itself. The new one is released under the
+// lock, so that requests take over in the order in which their tasks start.
+func (h *holder) takeOver(s Scope) (scopes []*scope, freed chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.freed != nil {
@@ -132,7 +134,8 @@ func (h *holder) takeOver(s *scope) (scopes []*scope, freed chan struct{}) {
 	}
 	h.freed = make(chan struct{})
 	h.forgetLocked()
-	h.left = append(h.left, s)
+	h.left = append(h.left, s.scope)
+	s.Sent(Held)
 	return slices.Clone(h.left), h.freed
 }
 

@@ -44,10 +44,11 @@ func (x exchange) Status(code int) {
 func TestConformance(t *testing.T) {
 	recovery := []echo.MiddlewareFunc{middleware.RecoverWithConfig(middleware.RecoverConfig{DisablePrintStack: true})}
 	a := pooltest.Adapter{
-		Release: taskpool.HandlerReturned,
-		HTTP2:   taskpool.StreamClosed,
-		Hijack:  taskpool.HandlerReturned,
-		Errors:  true,
+		Release:    taskpool.HandlerReturned,
+		HTTP2:      taskpool.StreamClosed,
+		Hijack:     taskpool.HandlerReturned,
+		Errors:     true,
+		LateErrors: true,
 	}
 	for _, v := range []struct {
 		name         string

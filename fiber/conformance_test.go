@@ -98,10 +98,12 @@ func TestConformance(t *testing.T) {
 		Release:         taskpool.Flushed,
 		Hijack:          taskpool.Flushed, // when the hijack handler has ended
 		Errors:          true,
+		LateErrors:      true,
 		NoFlush:         true,
 		NoInformational: true,
 		NoDisconnect:    true,
 		ReadsBody:       true,
+		NoHold:          true,
 		Reenter:         reenter,
 		Captured:        captured,
 		Leaves: []string{

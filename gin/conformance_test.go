@@ -15,8 +15,9 @@ import (
 
 func init() { gin.SetMode(gin.ReleaseMode) }
 
-// handler builds the engine: outer, the pool's middleware, inner, and h.
-func handler(outer, inner []gin.HandlerFunc) func(pooltest.Handler, ...taskpool.Source) http.Handler {
+// handler builds the engine: outer, the pool's middleware, inner, and h. An error
+// of h is answered by h's own handler, or if late, by the engine in the end.
+func handler(outer, inner []gin.HandlerFunc, late bool) func(pooltest.Handler, ...taskpool.Source) http.Handler {
 	return func(h pooltest.Handler, srcs ...taskpool.Source) http.Handler {
 		engine := gin.New()
 		engine.ContextWithFallback = true // a *gin.Context is a context with the request's values
@@ -26,7 +27,12 @@ func handler(outer, inner []gin.HandlerFunc) func(pooltest.Handler, ...taskpool.
 		}
 		engine.Use(inner...)
 		engine.Any("/*path", func(c *gin.Context) {
-			if err := h(exchange{pooltest.HTTPExchange{W: c.Writer, R: c.Request}, engine, c}); err != nil {
+			err := h(exchange{pooltest.HTTPExchange{W: c.Writer, R: c.Request}, engine, c})
+			switch {
+			case err != nil && late:
+				_ = c.Error(err)
+				c.Status(http.StatusInternalServerError)
+			case err != nil:
 				_ = c.AbortWithError(http.StatusInternalServerError, err)
 			}
 		})
@@ -56,7 +62,6 @@ func captured(x pooltest.Exchange, key, value string) context.Context {
 func TestConformance(t *testing.T) {
 	recovery := []gin.HandlerFunc{gin.RecoveryWithWriter(io.Discard)}
 	a := pooltest.Adapter{
-		Handler:         handler(nil, nil),
 		Release:         taskpool.HandlerReturned,
 		HTTP2:           taskpool.StreamClosed,
 		Hijack:          taskpool.HandlerReturned,
@@ -74,7 +79,8 @@ func TestConformance(t *testing.T) {
 		{"recovery inside", pooltest.RecoveryInside, nil, recovery},
 		{"recovery outside", pooltest.RecoveryOutside, recovery, nil},
 	} {
-		a.Recovery, a.Handler = v.recovery, handler(v.outer, v.inner)
+		a.LateErrors = v.recovery == pooltest.NoRecovery // one way is enough for each
+		a.Recovery, a.Handler = v.recovery, handler(v.outer, v.inner, a.LateErrors)
 		untracked, tracked := a, a
 		untracked.Name = v.name + ", untracked"
 		tracked.Name, tracked.Release, tracked.Server = v.name+", tracked", taskpool.Flushed, httppool.Track

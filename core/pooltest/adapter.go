@@ -68,10 +68,12 @@ type Adapter struct {
 	// The zero value of what follows is what net/http does.
 
 	Errors          bool // Outcome.Err is what the Handler returned
+	LateErrors      bool // … and the framework answers it when the middleware has returned: such a request cannot be held
 	NoFlush         bool // a handler cannot flush: what it has written is sent when it has returned
 	NoInformational bool // a 1xx status of a handler is not sent
 	NoDisconnect    bool // the request's context does not end when the client goes: Outcome.Disconnected is never set
 	ReadsBody       bool // a handler runs only when the whole body of the request has come
+	NoHold          bool // no request can be held: with a taskpool.Hold each is answered with 500, and no handler runs
 
 	// Leaves are the functions of the goroutines that the framework itself leaves
 	// for a while, or for ever, when its server has stopped, as a stack names them.
@@ -147,9 +149,9 @@ type check struct {
 func checks(a Adapter) []check {
 	all := slices.Concat(completeChecks(), exactChecks(a), wireChecks(), http2Checks(a), outcomeChecks(a),
 		hijackChecks(), withheldChecks(), contextChecks(), capturedChecks(a), reuseChecks(),
-		reentryChecks(a), shutdownChecks(), http2ShutdownChecks(a), loadChecks())
+		reentryChecks(a), holdChecks(a), shutdownChecks(), http2ShutdownChecks(a), loadChecks())
 	if a.Handler != nil {
 		all = slices.Concat(all, httpChecks(), timeoutChecks())
 	}
-	return all
+	return slices.Concat(all, perRequestChecks(all))
 }

@@ -62,6 +62,23 @@ func observe(src taskpool.Source, next http.Handler) http.Handler {
 // serve is all but the trigger.
 func serve(src taskpool.Source, next http.Handler, w http.ResponseWriter, r *http.Request,
 	arm func(base context.Context, s taskpool.Scope, hijacked bool)) {
+	serveHeld(src, next, w, r, flushAndHold, arm)
+}
+
+// A holding flushes the response and holds the request, or reports that it did not.
+type holding func(w http.ResponseWriter, s taskpool.Scope, panicked, hijacked bool) bool
+
+func flushAndHold(w http.ResponseWriter, s taskpool.Scope, panicked, hijacked bool) bool {
+	if !s.Held() || panicked || hijacked || http.NewResponseController(w).Flush() != nil {
+		return false
+	}
+	s.Hold()
+	return true
+}
+
+// serveHeld is all but the trigger, and what is done about a Hold.
+func serveHeld(src taskpool.Source, next http.Handler, w http.ResponseWriter, r *http.Request,
+	hold holding, arm func(base context.Context, s taskpool.Scope, hijacked bool)) {
 	base := r.Context()
 	ctx, s := src.Begin(base)
 	seen := new(observed)
@@ -71,7 +88,8 @@ func serve(src taskpool.Source, next http.Handler, w http.ResponseWriter, r *htt
 		if status == 0 && !panicked && !seen.hijacked {
 			status = http.StatusOK
 		}
-		if s.Returned(taskpool.Outcome{Status: status, Panicked: panicked}) {
+		hasTasks := s.Returned(taskpool.Outcome{Status: status, Panicked: panicked})
+		if !hold(w, s, panicked, seen.hijacked) && hasTasks {
 			arm(base, s, seen.hijacked)
 		}
 	}()

@@ -26,6 +26,7 @@ const (
 	armedFirst              // the trigger is set before the handler, and lost when that resets the values
 	notJoined               // the scope is begun on the server's context, which has none yet
 	reusedNotTold           // the scope is not told that the framework reuses its contexts
+	holdIgnored             // a Hold is taken for any other Source
 )
 
 // buffering is the adapter of a framework that is unlike net/http in all that an
@@ -56,7 +57,7 @@ func buffering(m mistake) pooltest.Adapter {
 			}
 		},
 		Release: taskpool.HandlerReturned,
-		Errors:  true, NoFlush: true, NoInformational: true, NoDisconnect: true, ReadsBody: true,
+		Errors:  true, LateErrors: true, NoFlush: true, NoInformational: true, NoDisconnect: true, ReadsBody: true, NoHold: true,
 		Reenter: func(x pooltest.Exchange, path string) error { return x.(*exchange).reenter(path) },
 		Captured: map[string]func(x pooltest.Exchange, key, value string) context.Context{
 			"exchange": func(x pooltest.Exchange, key, value string) context.Context {
@@ -187,6 +188,9 @@ func bufferScope(m mistake, src taskpool.Source, next pooltest.Handler) pooltest
 			base = x.server
 		}
 		ctx, s := src.Begin(base)
+		if s.Held() && m != holdIgnored {
+			return errors.ErrUnsupported
+		}
 		if m != reusedNotTold {
 			s.Reused(exchangeKey{})
 		}

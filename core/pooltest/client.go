@@ -67,8 +67,45 @@ func (c *client) roundTrip(method, request string) (response, error) {
 // receive reads one response to its end. That it is cut is no error: only
 // silence is, and what is no HTTP.
 func (c *client) receive(method string) (response, error) {
-	var r response
-	err := r.read(c.from, method)
+	o, err := c.begin(method, 0)
+	return o.finish(err)
+}
+
+// An opening is a response whose end is still to be read.
+type opening struct {
+	*client
+	response
+	rest *http.Response
+}
+
+// begin reads the head of a response and the first n bytes of its body.
+func (c *client) begin(method string, n int) (*opening, error) {
+	o := &opening{client: c}
+	for {
+		resp, err := http.ReadResponse(c.from, &http.Request{Method: method})
+		if err != nil {
+			return o, err
+		}
+		if resp.StatusCode < 200 && resp.StatusCode != http.StatusSwitchingProtocols {
+			_ = resp.Body.Close() // there is none
+			o.early = append(o.early, resp.StatusCode)
+			continue
+		}
+		o.rest, o.status, o.header = resp, resp.StatusCode, resp.Header
+		o.header.Del("Date")
+		body := make([]byte, n)
+		got, err := io.ReadFull(resp.Body, body)
+		o.body = string(body[:got])
+		return o, err
+	}
+}
+
+// finish reads the rest, if err, that of begin, is nil.
+func (o *opening) finish(err error) (response, error) {
+	if err == nil {
+		err = o.readRest()
+	}
+	c, r := o.client, o.response
 	end := c.wire.Len() - c.from.Buffered()
 	r.wire = date.ReplaceAllString(string(c.wire.Bytes()[c.seen:end]), "\r\nDate: -\r\n")
 	c.seen = end
@@ -81,41 +118,28 @@ func (c *client) receive(method string) (response, error) {
 	return r, err
 }
 
+func (o *opening) readRest() error {
+	body, err := io.ReadAll(o.rest.Body)
+	_ = o.rest.Body.Close()
+	o.body += string(body)
+	if err != nil || !o.rest.Close {
+		return err
+	}
+	// The response says that the connection ends with it.
+	b, err := o.from.ReadByte()
+	if err == nil {
+		return fmt.Errorf("byte %q after the end of the response", b)
+	}
+	if !isEnd(err) {
+		return fmt.Errorf("the connection was to end: %w", err)
+	}
+	o.closed = true
+	return nil
+}
+
 var date = regexp.MustCompile(`\r\nDate: [^\r]*\r\n`)
 
 func isEnd(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
-
-func (r *response) read(from *bufio.Reader, method string) error {
-	for {
-		resp, err := http.ReadResponse(from, &http.Request{Method: method})
-		if err != nil {
-			return err
-		}
-		if resp.StatusCode < 200 && resp.StatusCode != http.StatusSwitchingProtocols {
-			_ = resp.Body.Close() // there is none
-			r.early = append(r.early, resp.StatusCode)
-			continue
-		}
-		r.status, r.header = resp.StatusCode, resp.Header
-		r.header.Del("Date")
-		body, err := io.ReadAll(resp.Body)
-		_ = resp.Body.Close()
-		r.body = string(body)
-		if err != nil || !resp.Close {
-			return err
-		}
-		// The response says that the connection ends with it.
-		b, err := from.ReadByte()
-		if err == nil {
-			return fmt.Errorf("byte %q after the end of the response", b)
-		}
-		if !isEnd(err) {
-			return fmt.Errorf("the connection was to end: %w", err)
-		}
-		r.closed = true
-		return nil
-	}
-}
 
 // head sends, and reads a head up to its empty line, which is no part of a
 // response yet.

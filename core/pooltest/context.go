@@ -99,7 +99,7 @@ func contextValues(r *run) {
 				r.errorf("task %q: its context has lost the server's values", p.name)
 			}
 		}
-		if taskpool.FromContext(p.ctx).Pool() != site.pool {
+		if !site.source.has(taskpool.FromContext(p.ctx).Pool()) {
 			r.errorf("task %q: its context has not its scope", p.name)
 		}
 	}

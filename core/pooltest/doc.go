@@ -49,6 +49,9 @@
 //   - hijack, pipelined, withheld body: connections that are used in other ways
 //   - context, captured: what a task's context has, and has not, of its request and of others
 //   - reuse, twice, re-entry: one scope for one request
+//   - hold: with a taskpool.Hold the client has the response while tasks are blocked, and its end
+//     when they have ended; what cannot be held, and what has no tasks, is answered as ever
+//   - per request: a taskpool.PerRequest as the source, with one or two of the other checks for each rule
 //   - shutdown, over HTTP/2 too, and load: every task has exactly one fate
 //   - http: interfaces, sendfile and order, of the net/http family alone
 //

@@ -58,7 +58,7 @@ func stagedAfterLastWrite(r *run, p program, m mode) {
 			s.get(second, keepAlive, fmt.Sprintf("/other%d", i))
 			r.wait(o.ended, "the tasks of a request on another connection")
 		}
-		if staged := s.pool.Stats().Staged; staged != 3 || q.after.hasStarted() {
+		if staged := s.source.stats().Staged; staged != 3 || q.after.hasStarted() {
 			r.errorf("released before the last write has returned: %d of 3 tasks are staged", staged)
 		}
 		s.listener.let.open()

@@ -11,3 +11,6 @@ func Checks(a Adapter, patience time.Duration, each func(name string, run func(t
 		each(c.name, func(t testing.TB) { c.run(newRun(t, a, patience)) })
 	}
 }
+
+// PerRequestToo are the names of the checks that are run with a PerRequest, too.
+var PerRequestToo = perRequestToo

@@ -121,6 +121,20 @@ func faults() []fault {
 			adapter("", on(valuesLost)), "context/values", "want i"},
 		{"the handler is not told that the client has gone",
 			adapter("", on(withoutCancel)), "outcome/client gone", "did not end when the client had gone"},
+		{"held, and the response is not flushed",
+			adapter("", held(unflushed)), "hold/small/keep-alive", `the client has "" of the response`},
+		{"released before the flush",
+			adapter("", held(releasedFirst)), "hold/released after the flush", "released before the flush has returned"},
+		{"not held",
+			adapter("", held(unheld)), "hold/small/keep-alive", "Outcome.Release is handler returned"},
+		{"held after a panic",
+			adapter("", held(whateverHappens)), "hold/panic", "HTTP/1.1 200 OK"},
+		{"flushed, and there are no tasks",
+			adapter("", held(always)), "hold/without tasks/small", "held, without tasks: on the wire"},
+		{"Hold ignored where nothing can be flushed",
+			buffering(holdIgnored), "hold/is refused", "the handler runs"},
+		{"one pool for all requests",
+			adapter("", on(stranger)), "per request/two requests have two pools", "two requests share a pool"},
 	}
 }
 

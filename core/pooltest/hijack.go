@@ -57,7 +57,7 @@ func hijacked(r *run) {
 	if line, err := c.from.ReadString('\n'); line != "echo hello\n" {
 		r.fatalf("the hijacker said %q, %v", line, err)
 	}
-	if staged := s.pool.Stats().Staged; staged != 3 {
+	if staged := s.source.stats().Staged; staged != 3 {
 		r.errorf("released before the hijacker has returned: %d of 3 tasks are staged", staged)
 	}
 	let.open()

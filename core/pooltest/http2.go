@@ -199,7 +199,7 @@ func http2Window(r *run, tls bool) {
 	other.pass()
 	if r.adapter.HTTP2 == taskpool.HandlerReturned {
 		q.waitReleased(true) // which is no reason to wait
-	} else if staged := s.pool.Stats().Staged; staged != 3 {
+	} else if staged := s.source.stats().Staged; staged != 3 {
 		r.errorf("released before the client let the response be sent: %d of 3 tasks are staged", staged)
 	}
 	body, err := io.ReadAll(resp.Body)

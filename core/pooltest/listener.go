@@ -12,7 +12,7 @@ import (
 // the server writes.
 type listener struct {
 	net.Listener
-	run *run
+	journal *journal
 
 	mu     sync.Mutex // protects what follows
 	conns  []*conn
@@ -21,13 +21,13 @@ type listener struct {
 	let    *gate
 }
 
-func (r *run) listen() *listener {
+func (r *run) listen(j *journal) *listener {
 	r.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		r.Fatal(err)
 	}
-	return &listener{Listener: ln, run: r, held: r.gate(), let: r.gate()}
+	return &listener{Listener: ln, journal: j, held: r.gate(), let: r.gate()}
 }
 
 // Accept gives every connection its number, from 1, in the order of acceptance.
@@ -111,14 +111,14 @@ func isFile(src io.Reader) bool {
 }
 
 func (c *conn) Close() error {
-	c.listener.run.journal.note("connection %d: closed by the server", c.number)
+	c.listener.journal.note("connection %d: closed by the server", c.number)
 	return c.TCPConn.Close()
 }
 
 // begin records a write before it is made, so that a client that has the bytes
 // finds the record. done is called when it has been made, and may hold it.
 func (c *conn) begin(w write) (done func()) {
-	l, j := c.listener, c.listener.run.journal
+	l, j := c.listener, c.listener.journal
 	l.mu.Lock()
 	c.writes = append(c.writes, w)
 	n := len(c.writes)

@@ -47,7 +47,7 @@ func load(r *run) {
 	var clients, watch sync.WaitGroup
 	answered := make(chan struct{})
 	watch.Go(func() {
-		for s.balanced(s.pool.Stats()) {
+		for s.balanced(s.source.stats()) {
 			select {
 			case <-answered:
 				return

@@ -142,7 +142,7 @@ func outermost(r *run) {
 	c := s.dial()
 	s.send(c, keepAlive, "/")
 	r.wait(in.opened, "the outermost handler")
-	if staged := s.pool.Stats().Staged; staged != 3 {
+	if staged := s.source.stats().Staged; staged != 3 {
 		r.errorf("released before the outermost handler has returned: %d of 3 tasks are staged", staged)
 	}
 	let.open()

@@ -15,6 +15,7 @@ type program struct {
 	status int
 	body   string
 	own    bool // the body is the framework's: only the bare one says what it is
+	length bool // it sets the Content-Length itself
 	early  bool // it sends a 103
 	panics bool
 }
@@ -33,7 +34,7 @@ var (
 		{name: "chunked", status: 200, body: block + block + block, run: func(x Exchange) error {
 			return say(x, block, block, block)
 		}},
-		{name: "content-length", status: 200, body: block + block, run: func(x Exchange) error {
+		{name: "content-length", status: 200, body: block + block, length: true, run: func(x Exchange) error {
 			x.SetHeader("Content-Length", fmt.Sprint(2*len(block)))
 			return say(x, block, block)
 		}},

@@ -47,20 +47,20 @@ func (r *run) reenter(s *setup) func(x Exchange, path string) error {
 // is released once, by what releases any request, with the outcome of the whole.
 func reentered(r *run, p program) {
 	plainly := setup{bare: true}
-	into := r.reenter(&plainly)
+	barely := r.reenter(&plainly)
 	bare := r.serve(plainly, func(x Exchange) error {
 		if x.Path() == again {
 			return p.run(x)
 		}
-		return into(x, again)
+		return barely(x, again)
 	})
 	want := bare.get(bare.dial(), keepAlive, "/")
 
 	before, q := r.probe("before", taskpool.StartAfterResponse), r.quartet()
 	var begun atomic.Int32
-	counted := setup{begun: &begun}
-	into = r.reenter(&counted)
-	s := r.serve(counted, func(x Exchange) error {
+	reentering := setup{install: counted(&begun)}
+	into := r.reenter(&reentering)
+	s := r.serve(reentering, func(x Exchange) error {
 		if x.Path() == again {
 			r.joins(x, before)
 			q.add(x.Context())
@@ -124,7 +124,7 @@ func reentryGoesOn(r *run) {
 	r.wait(back.opened, "the re-entry to return")
 	s.get(s.dial(), keepAlive, "/other")
 	other.pass()
-	if staged := s.pool.Stats().Staged; staged != 4 {
+	if staged := s.source.stats().Staged; staged != 4 {
 		r.errorf("released by the re-entry's return: %d of 4 tasks are staged", staged)
 	}
 	let.open()
@@ -144,7 +144,7 @@ func reentryGoesOn(r *run) {
 func reentryNone(r *run) {
 	var begun atomic.Int32
 	q := r.quartet()
-	s := r.serve(setup{begun: &begun}, q.in(plain))
+	s := r.serve(setup{install: counted(&begun)}, q.in(plain))
 	s.get(s.dial(), keepAlive, "/")
 	q.waitReleased(true)
 	if n := begun.Load(); n != 1 {

@@ -30,7 +30,7 @@ func installedTwice(r *run, p program) {
 	bare := r.serve(setup{bare: true}, p.run)
 	want := bare.get(bare.dial(), keepAlive, "/")
 	q := r.quartet()
-	s := r.serve(setup{twice: true}, q.in(p.run))
+	s := r.serve(setup{install: twice}, q.in(p.run))
 	r.same("installed twice", s, s.get(s.dial(), keepAlive, "/"), bare, want)
 	q.waitReleased(p.success())
 	q.after.released(r.adapter.Release)
@@ -41,7 +41,7 @@ func installedTwice(r *run, p program) {
 func onTwoPools(r *run) {
 	second := taskpool.New(taskpool.Config{Workers: 16, Logger: slog.New(slog.DiscardHandler)})
 	q := r.quartet()
-	s := r.serve(setup{second: second}, q.in(func(x Exchange) error {
+	s := r.serve(setup{install: over(second)}, q.in(func(x Exchange) error {
 		if taskpool.FromContext(x.Context()).Pool() != second {
 			r.errorf("the handler's scope is not the inner middleware's")
 		}
@@ -73,7 +73,7 @@ func nested(r *run) {
 	}
 	q := r.quartet()
 	before, after := r.probe("before", taskpool.StartOnFailure), r.probe("after", taskpool.StartOnFailure)
-	pool := make(chan *taskpool.Pool, 1)
+	src := make(chan taskpool.Source, 1)
 	inner := sync.OnceValue(func() http.Handler {
 		return r.adapter.Handler(q.in(func(x Exchange) error {
 			pending := taskpool.FromContext(x.Context()).Pending()
@@ -81,7 +81,7 @@ func nested(r *run) {
 				r.errorf("the inner handler has another scope than the outer one")
 			}
 			return plain(x)
-		}), <-pool)
+		}), <-src)
 	})
 	s := r.serve(setup{}, func(x Exchange) error {
 		before.add(x.Context())
@@ -94,7 +94,7 @@ func nested(r *run) {
 		r.journal.note("the outer handler returns")
 		return nil
 	})
-	pool <- s.pool
+	src <- s.source
 	if resp := s.get(s.dial(), keepAlive, "/"); resp.status != 200 || resp.body != "plain" {
 		r.errorf("the client has %q", resp.wire)
 	}

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/elite-libs/taskpool/core"
 )
 
 // A run is one check on one adapter. Only the check's own goroutine may end it
@@ -14,6 +16,9 @@ type run struct {
 	adapter  Adapter
 	patience time.Duration
 	journal  *journal
+
+	perRequest bool                  // sites have a taskpool.PerRequest instead of a pool
+	hold       *taskpool.HoldOptions // sites have it within a taskpool.Hold, if this is not nil
 
 	mu    sync.Mutex // protects what follows
 	gates []*gate

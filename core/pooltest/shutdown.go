@@ -65,12 +65,10 @@ func doneInFlight(r *run) {
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		_, err := s.pool.Done(ctx)
+		_, err := s.source.Done(ctx)
 		done <- err
 	}()
-	if !r.eventually(func() bool { return errors.Is(s.pool.Add(), taskpool.ErrDone) }) {
-		r.fatalf("Done has no effect")
-	}
+	s.waitDone()
 	if resp := s.get(s.dial(), keepAlive, "/refused"); resp.body != "plain" || !refused.done.Load() {
 		r.errorf("a request that began after Done is answered with %q", resp.wire)
 	}
@@ -83,6 +81,17 @@ func doneInFlight(r *run) {
 	q.settle(s, true)
 	if err := <-done; err != nil {
 		r.errorf("Done: %v", err)
+	}
+}
+
+// waitDone waits until Done has taken effect.
+func (s *site) waitDone() {
+	s.Helper()
+	if !s.eventually(func() bool {
+		_, scope := s.source.Source.Begin(context.Background())
+		return errors.Is(scope.Add(), taskpool.ErrDone)
+	}) {
+		s.fatalf("Done has no effect")
 	}
 }
 
@@ -122,7 +131,7 @@ func donePastDeadline(r *run) {
 	for _, p := range []*probe{q.now, q.after, q.success} {
 		p.pass()
 	}
-	if st := s.pool.Stats(); st.Abandoned != 3 || st.Succeeded != 0 {
+	if st := s.source.stats(); st.Abandoned != 3 || st.Succeeded != 0 {
 		r.errorf("a late return changed the ledger: %+v", st)
 	}
 }
@@ -137,5 +146,5 @@ func (s *site) cut() (taskpool.Report, error) {
 	s.stop()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	return s.pool.Done(ctx)
+	return s.source.Done(ctx)
 }

@@ -3,11 +3,9 @@ package pooltest
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/elite-libs/taskpool/core"
@@ -15,30 +13,18 @@ import (
 
 // A setup is how a site differs from a pool with one middleware.
 type setup struct {
-	bare   bool                            // no middleware
-	twice  bool                            // the middleware is installed twice, on the same pool
-	grace  time.Duration                   // Config.Grace; 0 means never
-	tls    bool                            // with the kit's own certificate
-	outer  func(http.Handler) http.Handler // stands around everything; needs Adapter.Handler
-	second *taskpool.Pool                  // an inner middleware has this pool
-	begun  *atomic.Int32                   // counts how often the middleware has run
-}
-
-// A countedSource counts the scopes that are begun or joined.
-type countedSource struct {
-	taskpool.Source
-	begun *atomic.Int32
-}
-
-func (s countedSource) Begin(ctx context.Context) (context.Context, taskpool.Scope) {
-	s.begun.Add(1)
-	return s.Source.Begin(ctx)
+	bare    bool                            // no middleware
+	install install                         // nil means once
+	workers int                             // Config.Workers; 0 means enough for every check
+	grace   time.Duration                   // Config.Grace; 0 means never
+	tls     bool                            // with the kit's own certificate
+	outer   func(http.Handler) http.Handler // stands around everything; needs Adapter.Handler
 }
 
 // A site is a server that runs one program, with its pool and its clients.
 type site struct {
 	*run
-	pool     *taskpool.Pool
+	source   *source
 	listener *listener
 	closers  []func() // of the clients
 	stop     func()
@@ -49,24 +35,21 @@ type site struct {
 // serve starts a site. It is finished by the end of the check at the latest.
 func (r *run) serve(s setup, h Handler) *site {
 	r.Helper()
-	if s.grace == 0 {
-		s.grace = time.Hour // what releases is to be seen, not what comes to the rescue
+	notes := r.journal
+	if s.bare {
+		notes = new(journal) // its writes are not those of the site that is checked
 	}
-	site := &site{run: r, listener: r.listen(), pool: taskpool.New(taskpool.Config{
-		Workers: 16, Grace: s.grace, Results: taskpool.KeepAll, ResultLimit: 10_000,
-		Logger: slog.New(slog.DiscardHandler),
-	})}
+	site := &site{run: r, listener: r.listen(notes), source: r.source(s)}
 	var srcs []taskpool.Source
-	switch {
-	case s.bare:
-	case s.twice:
-		srcs = []taskpool.Source{site.pool, site.pool}
-	case s.second != nil:
-		srcs = []taskpool.Source{site.pool, s.second}
-	case s.begun != nil:
-		srcs = []taskpool.Source{countedSource{site.pool, s.begun}}
-	default:
-		srcs = []taskpool.Source{site.pool}
+	if !s.bare {
+		var src taskpool.Source = site.source
+		if r.hold != nil {
+			src = taskpool.Hold(src, *r.hold)
+		}
+		if s.install == nil {
+			s.install = once
+		}
+		srcs = s.install(src)
 	}
 	var ln net.Listener = site.listener
 	if s.tls {
@@ -98,19 +81,22 @@ func (s *site) finish() map[string]taskpool.Result {
 	s.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), s.patience)
 	defer cancel()
-	report, err := s.pool.Done(ctx)
+	report, err := s.source.Done(ctx)
 	if err != nil {
-		s.errorf("Pool.Done after the server had stopped: %v", err)
+		s.errorf("Done after the server had stopped: %v", err)
 	}
 	s.results = s.account(report)
 	return s.results
 }
 
-// account checks the ledger of a pool that is done, and names its results.
+// account checks the ledger of what is done, and names its results.
 func (s *site) account(report taskpool.Report) map[string]taskpool.Result {
 	s.Helper()
-	st := s.pool.Stats()
+	st := s.source.stats()
 	s.balanced(st)
+	if s.source.split.Load() {
+		s.errorf("an inner middleware has begun a scope of its own, on another pool")
+	}
 	if st.Running+st.Queued+st.Staged+st.Delayed+st.Retrying != 0 || uint64(len(report.Results)) != st.Accepted {
 		s.errorf("%d tasks were accepted and %d have a named fate: %+v", st.Accepted, len(report.Results), st)
 	}

@@ -57,7 +57,7 @@ func timeoutOutside(r *run, client func(s *site) (get func(path string) response
 	if next := get("/next"); next.body != "plain" { // while the handler lives on
 		r.errorf("the next response on the connection is %d %q", next.status, next.body)
 	}
-	if staged := s.pool.Stats().Staged; staged != 3 {
+	if staged := s.source.stats().Staged; staged != 3 {
 		r.errorf("released before the handler has returned: %d of 3 tasks are staged", staged)
 	}
 	answered.open()
@@ -110,8 +110,8 @@ func timeoutInside(r *run) {
 	for _, p := range []*probe{q.now, q.after, q.failure} {
 		p.pass()
 	}
-	if !r.eventually(func() bool { st := s.pool.Stats(); return st.Succeeded+st.Discarded == st.Accepted }) {
-		r.errorf("tasks are left: %+v", s.pool.Stats())
+	if !r.eventually(func() bool { st := s.source.stats(); return st.Succeeded+st.Discarded == st.Accepted }) {
+		r.errorf("tasks are left: %+v", s.source.stats())
 	}
 	returned.open()
 	r.wait(ended.opened, "the handler to return")

@@ -25,7 +25,7 @@ func withheld(r *run, header string, expect bool) {
 		// The server waits for the body, and has not called the handler. Its
 		// other connections do not wait.
 		s.get(s.dial(), keepAlive, "/next")
-		if accepted := s.pool.Stats().Accepted; accepted != 0 {
+		if accepted := s.source.stats().Accepted; accepted != 0 {
 			r.errorf("ReadsBody is set, and the handler ran without the body")
 		}
 		return
