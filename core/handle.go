@@ -8,7 +8,7 @@ import "context"
 // releases the staged tasks, and returns fn's error. A panic goes on untouched.
 //
 // It waits for the tasks only if src is a Hold: then it returns when they have
-// ended, the limit has passed or ctx has ended, whatever fn returned. If ctx
+// ended, the limit has passed or ctx has ended, however fn ended. If ctx
 // already carries a scope of src whose handler has not returned, that one is
 // joined, and it is the outer handler's return that releases.
 func Handle(ctx context.Context, src Source, fn func(context.Context) error) (err error) {

@@ -36,7 +36,7 @@ type HoldOptions struct {
 // framework is still to answer), if it was hijacked, if its response cannot be
 // flushed, or if it is within the request of another scope. Fiber cannot flush
 // from a handler: package fiberpool refuses a Hold with an error. Handle holds
-// whatever its function returned: nothing is to be sent there.
+// however its function ended: nothing is to be sent there.
 //
 // A nil src gives a nil Source.
 func Hold(src Source, o HoldOptions) Source {

@@ -19,7 +19,7 @@ import (
 const DefaultLimit = 25 * time.Second
 
 // Serve serves app on ln until ctx ends; then it shuts down within limit and
-// returns. ln is closed.
+// returns. ln is closed then.
 //
 // Shutting down is in this order. The app accepts no more and finishes its
 // requests; for that it has half of limit, then what is still open is closed,
