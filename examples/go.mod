@@ -3,6 +3,7 @@ module github.com/elite-libs/taskpool/examples
 go 1.25.0
 
 require (
+	github.com/aws/aws-lambda-go v1.54.0
 	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/elite-libs/taskpool/core v0.1.0
 	github.com/elite-libs/taskpool/echo v0.1.0
