@@ -10,7 +10,7 @@ import (
 // HoldOptions say how long Hold holds a request.
 type HoldOptions struct {
 	Limit time.Duration // the longest that a request is held; 0 or less means until its context ends
-	Last  bool          // hold only the newest request that has tasks; it waits for those of the requests that it freed, too
+	Last  bool          // hold only the newest request that has tasks; it waits for those of the requests that it freed, too. One without tasks frees nobody and waits for nobody
 }
 
 // Hold returns a Source that works as src does, and has each request held until

@@ -115,6 +115,7 @@ type job struct {
 	fate     Fate // decided without another run; 0 else
 	waits    waits
 	overrun  bool // it runs on after its timeout
+	answered bool // in this run it has told its lane what an API answered
 }
 
 // waits says what a job's alarm is for.

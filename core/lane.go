@@ -29,6 +29,7 @@ type lane struct {
 	lines      [levels]line
 	waiting    int
 	running    int
+	unanswered int     // of the running ones, those of which no hint has come
 	starts     []int64 // ticks of the last Rate starts, the oldest at next
 	next       int
 
@@ -115,9 +116,10 @@ func (l *lane) blockedLocked() bool {
 
 // startLocked notes that a job of the lane starts.
 func (l *lane) startLocked(j *job) {
-	j.lane = l
+	j.lane, j.answered = l, false
 	l.waiting--
 	l.running++
+	l.unanswered++
 	for i := range l.windows {
 		l.windows[i].budget--
 	}
@@ -136,6 +138,9 @@ func (l *lane) startLocked(j *job) {
 func (l *lane) endLocked(p *Pool, j *job) {
 	j.lane = nil
 	l.running--
+	if !j.answered {
+		l.unanswered--
+	}
 	p.wakeLaneLocked(l)
 }
 
@@ -182,7 +187,8 @@ func (p *Pool) freeLanesLocked() {
 
 // Throttle tells the lane of the task whose context is given what an API has
 // answered: at most r.Remaining further tasks of the lane start before r.Reset,
-// less those that run beside the caller and whose answers are still to come. Of
+// less those that run beside the caller and have not called Throttle in this run:
+// their answers are still to come. Of
 // several hints for one window, whose resets lie within two seconds of each
 // other, the lowest Remaining counts. A hint for a later window replaces those for
 // earlier ones, unless nothing remains of them: then both hold. When a window has
@@ -203,6 +209,10 @@ func Throttle(ctx context.Context, r RateLimit) {
 	p := j.ctx.scope.pool
 	p.mu.Lock()
 	if j.lane != nil {
+		if !j.answered {
+			j.answered = true
+			j.lane.unanswered--
+		}
 		j.lane.hintLocked(max(r.Remaining, 0), max(r.Limit, 0), later(ticks(), wait))
 	}
 	p.unlock()
@@ -213,7 +223,6 @@ func (l *lane) hintLocked(remaining, quota int, reset int64) {
 		l.quota = quota
 	}
 	l.forgetLocked(ticks())
-	others := l.running - 1
 	w := l.windowLocked(reset)
 	if w == nil {
 		l.windows = slices.DeleteFunc(l.windows, func(w window) bool { return w.budget > 0 && w.reset < reset })
@@ -224,7 +233,7 @@ func (l *lane) hintLocked(remaining, quota int, reset int64) {
 		w = &l.windows[len(l.windows)-1]
 	}
 	w.lowest, w.reset = min(w.lowest, remaining), max(w.reset, reset)
-	w.budget = w.lowest - others
+	w.budget = w.lowest - l.unanswered
 	l.pool.wakeLaneLocked(l)
 }
 

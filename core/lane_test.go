@@ -303,6 +303,33 @@ func TestRemainingZeroHoldsTheLaneUntilReset(t *testing.T) {
 	})
 }
 
+// What remained when each was answered is free once all that run have been
+// answered: nothing of it is to stand unused until Reset.
+func TestLaneUsesWhatRemainsWhenAllHaveBeenAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{Workers: 3})
+		start := time.Now()
+		var order trail
+		answered := func(after time.Duration) taskpool.Job {
+			return taskpool.Job{Lane: "api", Run: func(ctx context.Context) error {
+				time.Sleep(after)
+				taskpool.Throttle(ctx, taskpool.RateLimit{Remaining: 1, Reset: start.Add(time.Hour)})
+				time.Sleep(10*time.Second - after)
+				return nil
+			}}
+		}
+		must(t, p.Submit(answered(time.Second), answered(2*time.Second)))
+		time.Sleep(time.Second + time.Nanosecond)
+		for i := range 2 {
+			must(t, p.Submit(taskpool.Job{Lane: "api", Run: paced(&order, start, fmt.Sprint("next", i), 0)}))
+		}
+		synctest.Wait()
+		equal(t, "queued while one is to be answered", p.Stats().Queued, 2)
+		drain(t, p)
+		equal(t, "order", order.String(), "next0@2 next1@3600")
+	})
+}
+
 func TestNegativeRemainingIsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 2})

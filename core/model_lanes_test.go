@@ -13,6 +13,7 @@ type (
 		taskpool.Lane
 		configured bool
 		running    int
+		unanswered int // of the running ones, those that have told nothing
 		starts     []time.Time
 		windows    []window
 		quota      int
@@ -55,9 +56,13 @@ func (l *laneModel) blocked(now time.Time) bool {
 }
 
 // throttle is Throttle in a running task of the lane.
-func (l *laneModel) throttle(h taskpool.RateLimit, now time.Time) {
+func (l *laneModel) throttle(e *entry, h taskpool.RateLimit, now time.Time) {
 	if !h.Reset.After(now) {
 		return
+	}
+	if !e.answered {
+		e.answered = true
+		l.unanswered--
 	}
 	if h.Limit > 0 {
 		l.quota = h.Limit
@@ -72,7 +77,7 @@ func (l *laneModel) throttle(h taskpool.RateLimit, now time.Time) {
 	}
 	w := &l.windows[i]
 	w.lowest = min(w.lowest, h.Remaining)
-	w.budget = w.lowest - (l.running - 1)
+	w.budget = w.lowest - l.unanswered
 	if h.Reset.After(w.reset) {
 		w.reset = h.Reset
 	}

@@ -233,7 +233,7 @@ func (s *schedule) throttle() {
 	s.note("%v throttles %q: %d of %d until %v", e, e.job.Lane, h.Remaining, h.Limit, h.Reset.Sub(s.now))
 	s.tell(e, func(ctx context.Context) { taskpool.Throttle(ctx, h) })
 	if l := s.lane(e); l != nil {
-		l.throttle(h, s.now)
+		l.throttle(e, h, s.now)
 	}
 }
 

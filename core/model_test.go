@@ -55,24 +55,25 @@ type (
 
 	// An entry is a task.
 	entry struct {
-		id      int
-		job     taskpool.Job
-		plain   bool // added as a Task, not as a Job
-		in      *request
-		state   state
-		decided taskpool.Fate // it is queued to be ended so, without a run
-		fate    taskpool.Fate
-		err     error
-		runs    int
-		started time.Time
-		due     time.Time     // when its delay, or its wait for a retry, is over
-		clock   int           // which of those set that was
-		wait    *wait         // its last
-		since   int           // the step in which its wait ended, if it reclaims its slot
-		retries int           // how many its Retry allows
-		backoff time.Duration // before each
-		heeds   bool          // it returns when its timeout has passed
-		manner  manner
+		id       int
+		job      taskpool.Job
+		plain    bool // added as a Task, not as a Job
+		in       *request
+		state    state
+		decided  taskpool.Fate // it is queued to be ended so, without a run
+		fate     taskpool.Fate
+		err      error
+		runs     int
+		answered bool // in this run it has called Throttle
+		started  time.Time
+		due      time.Time     // when its delay, or its wait for a retry, is over
+		clock    int           // which of those set that was
+		wait     *wait         // its last
+		since    int           // the step in which its wait ended, if it reclaims its slot
+		retries  int           // how many its Retry allows
+		backoff  time.Duration // before each
+		heeds    bool          // it returns when its timeout has passed
+		manner   manner
 
 		promise *taskpool.Promise[int]
 		do      chan func(context.Context) (over bool, err error) // what the task is told to do next
@@ -207,6 +208,8 @@ func (m *model) start(e *entry) {
 	if l := m.lane(e); l != nil {
 		l.forget(m.now)
 		l.running++
+		l.unanswered++
+		e.answered = false
 		l.starts = append(l.starts, m.now)
 		for i := range l.windows {
 			l.windows[i].budget--
@@ -218,6 +221,9 @@ func (m *model) start(e *entry) {
 func (m *model) finish(e *entry, how ending) {
 	if l := m.lane(e); l != nil {
 		l.running--
+		if !e.answered {
+			l.unanswered--
+		}
 		l.forget(m.now)
 	}
 	wait := max(e.backoff, how.wait)

@@ -29,7 +29,8 @@ const (
 type Adder interface{ Submit(jobs ...Job) error }
 
 // Async submits fn as a task and returns the promise of its value. It does not
-// block. If the task is refused, the promise is settled with the refusal.
+// block. If the task is refused, the promise is settled with the refusal, which is
+// then found where it is awaited; AsyncJob returns it.
 func Async[T any](to Adder, fn func(context.Context) (T, error)) *Promise[T] {
 	p, _ := AsyncJob(to, Job{}, fn)
 	return p

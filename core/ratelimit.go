@@ -34,7 +34,7 @@ const (
 // The first of these that says it counts, alone:
 //
 //  1. Retry-After, seconds or an HTTP date (RFC 9110, section 10.2.3). Nothing
-//     remains until then.
+//     remains until then. The limit is that of what follows.
 //  2. RateLimit, as in draft-ietf-httpapi-ratelimit-headers, with the limit of
 //     the RateLimit-Policy of the same name, and its whole window where the item
 //     gives no time. Of several items the lowest remainder counts, and of equal
@@ -69,10 +69,22 @@ func ParseRateLimit(get func(header string) string, now time.Time) (RateLimit, b
 		return RateLimit{}, false
 	}
 	a := answer{get, now}
-	if wait, ok := a.wait(get("Retry-After"), false); ok {
-		return RateLimit{Reset: now.Add(wait)}, true
+	r, ok := a.quota()
+	if wait, later := a.wait(get("Retry-After"), false); later {
+		return RateLimit{Limit: r.Limit, Reset: now.Add(wait)}, true
 	}
-	if r, ok := a.structured(); ok {
+	return r, ok
+}
+
+// An answer is the header of a response, and when it came.
+type answer struct {
+	get func(string) string
+	now time.Time
+}
+
+// quota is what the answer says by any field but Retry-After.
+func (a answer) quota() (r RateLimit, ok bool) {
+	if r, ok = a.structured(); ok {
 		return r, true
 	}
 	for _, names := range [...]struct{ limit, remaining, reset string }{
@@ -80,19 +92,13 @@ func ParseRateLimit(get func(header string) string, now time.Time) (RateLimit, b
 		{"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset"},
 		{"X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset"},
 	} {
-		if remaining := get(names.remaining); remaining != "" {
-			if r, ok := a.limit(get(names.limit), remaining, get(names.reset)); ok {
+		if remaining := a.get(names.remaining); remaining != "" {
+			if r, ok = a.limit(a.get(names.limit), remaining, a.get(names.reset)); ok {
 				return r, true
 			}
 		}
 	}
 	return RateLimit{}, false
-}
-
-// An answer is the header of a response, and when it came.
-type answer struct {
-	get func(string) string
-	now time.Time
 }
 
 // limit puts together what three header values say.

@@ -45,7 +45,7 @@ func TestParseRateLimit(t *testing.T) {
 			X-Ratelimit-Limit: 5000
 			X-Ratelimit-Remaining: 4987
 			X-Ratelimit-Reset: 1772368873`,
-			limit{0, 0, after(time.Minute)}},
+			limit{5000, 0, after(time.Minute)}},
 		{"GitLab", `
 			RateLimit-Limit: 60
 			RateLimit-Name: throttle_authenticated_web
@@ -62,7 +62,7 @@ func TestParseRateLimit(t *testing.T) {
 			RateLimit-Reset: 1772366430
 			RateLimit-ResetTime: Sun, 01 Mar 2026 12:00:30 GMT
 			Retry-After: 30`,
-			limit{0, 0, after(30 * time.Second)}},
+			limit{60, 0, after(30 * time.Second)}},
 		{"X", `
 			x-rate-limit-limit: 900
 			x-rate-limit-remaining: 847

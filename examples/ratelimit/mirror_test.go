@@ -33,6 +33,7 @@ func TestLeastNumberOfWindows(t *testing.T) {
 	for _, tt := range []struct{ repos, quota, atOnce, windows, refused int }{
 		{repos: 20, quota: 8, atOnce: 12, windows: 3, refused: 4},
 		{repos: 300, quota: 60, atOnce: 100, windows: 5, refused: 40},
+		{repos: 300, quota: 60, atOnce: 7, windows: 5, refused: 0},
 		{repos: 120, quota: 60, atOnce: 1, windows: 2, refused: 0},
 		{repos: 10, quota: 1, atOnce: 10, windows: 10, refused: 9},
 		{repos: 60, quota: 60, atOnce: 60, windows: 1, refused: 0},
