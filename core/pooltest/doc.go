@@ -21,6 +21,8 @@
 //		})
 //	}
 //
+// For the tests of handlers, as opposed to adapters, there is [Recorder].
+//
 // # How it looks
 //
 // The kit owns the listener and speaks to the server through real sockets on
