@@ -30,6 +30,7 @@ type lane struct {
 	waiting    int
 	running    int
 	unanswered int     // of the running ones, those of which no hint has come
+	retrying   int     // they come back: what is known of the API must not be forgotten
 	starts     []int64 // ticks of the last Rate starts, the oldest at next
 	next       int
 
@@ -144,6 +145,12 @@ func (l *lane) endLocked(p *Pool, j *job) {
 	p.wakeLaneLocked(l)
 }
 
+// backLocked notes that a job of the lane that was to run again is queued.
+func (l *lane) backLocked() {
+	l.retrying--
+	l.pool.wakeLaneLocked(l)
+}
+
 // wakeLaneLocked lets the lane take its turns, if it may start something.
 func (p *Pool) wakeLaneLocked(l *lane) {
 	if l.waiting == 0 {
@@ -166,7 +173,7 @@ func (l *lane) alarmLocked(int64) { l.pool.wakeLaneLocked(l) }
 // dropLaneLocked forgets a lane that nobody configured, once nothing is left of
 // it: names may be many.
 func (p *Pool) dropLaneLocked(l *lane) {
-	if l.configured || l.running > 0 {
+	if l.configured || l.running+l.retrying > 0 {
 		return
 	}
 	l.forgetLocked(ticks())

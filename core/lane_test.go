@@ -330,6 +330,31 @@ func TestLaneUsesWhatRemainsWhenAllHaveBeenAnswered(t *testing.T) {
 	})
 }
 
+// Those that were refused come back when the window passes, and not all at once:
+// nothing of the lane waits or runs then, and yet its limit must not be forgotten.
+func TestLaneRemembersTheLimitForTasksThatComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{Workers: 8})
+		start := time.Now()
+		var order trail
+		for range 4 {
+			runs := 0
+			must(t, p.Submit(taskpool.Job{Lane: "api", Retry: taskpool.Backoff(2, 0, 0), Run: func(ctx context.Context) error {
+				if runs++; runs == 1 {
+					time.Sleep(time.Second) // so that all have begun
+					taskpool.Throttle(ctx, taskpool.RateLimit{Limit: 2, Reset: start.Add(time.Minute)})
+					return taskpool.RetryAfter(errTask, 59*time.Second)
+				}
+				order.add("%v", elapsed(start))
+				time.Sleep(time.Second)
+				return nil
+			}}))
+		}
+		equal(t, "counts", countsOf(drain(t, p)), counts{Succeeded: 4})
+		equal(t, "runs", order.String(), "1m0s 1m0s 1m1s 1m1s")
+	})
+}
+
 func TestNegativeRemainingIsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 2})

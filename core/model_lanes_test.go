@@ -14,6 +14,7 @@ type (
 		configured bool
 		running    int
 		unanswered int // of the running ones, those that have told nothing
+		retrying   int
 		starts     []time.Time
 		windows    []window
 		quota      int
@@ -87,7 +88,7 @@ func (l *laneModel) throttle(e *entry, h taskpool.RateLimit, now time.Time) {
 // with the last one everything.
 func (l *laneModel) forget(now time.Time) {
 	l.windows = slices.DeleteFunc(l.windows, func(w window) bool { return !w.reset.After(now) })
-	if !l.configured && len(l.windows)+len(l.tasks)+l.running == 0 {
+	if !l.configured && len(l.windows)+len(l.tasks)+l.running+l.retrying == 0 {
 		l.quota = 0
 	}
 }

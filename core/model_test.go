@@ -224,7 +224,6 @@ func (m *model) finish(e *entry, how ending) {
 		if !e.answered {
 			l.unanswered--
 		}
-		l.forget(m.now)
 	}
 	wait := max(e.backoff, how.wait)
 	switch {
@@ -233,6 +232,9 @@ func (m *model) finish(e *entry, how ending) {
 	case wait > 0:
 		m.holdFor(e, isRetrying, wait)
 		e.err = how.err
+		if l := m.lane(e); l != nil {
+			l.retrying++
+		}
 	default:
 		m.queue(e)
 	}
@@ -307,6 +309,9 @@ func (m *model) ring(which func(*entry) bool) {
 		return a.clock - b.clock
 	})
 	for _, e := range due {
+		if l := m.lane(e); l != nil && e.state == isRetrying {
+			l.retrying--
+		}
 		if e.state == isRetrying && m.closing {
 			e.decided = taskpool.FateFailed // with the error of its last run
 		}

@@ -38,7 +38,8 @@ func (j *job) stoppedLocked(p *Pool) {
 // alarmLocked is told when the job's alarm rings.
 func (j *job) alarmLocked(now int64) {
 	p := j.ctx.scope.pool
-	switch j.waits {
+	waited := j.waits
+	switch waited {
 	case waitsDelay:
 		p.delayed--
 	case waitsRetry:
@@ -52,6 +53,9 @@ func (j *job) alarmLocked(now int64) {
 	j.waits = waitsNot
 	p.queued++
 	j.ctx.scope.queueJobLocked(j)
+	if waited == waitsRetry && j.Lane != "" {
+		p.lanes[j.Lane].backLocked()
+	}
 }
 
 // timeout is the limit of one run; 0 or less if there is none.
@@ -107,6 +111,10 @@ func (w *worker) retry() bool {
 	}
 	j.ended, j.err = ticks(), w.err
 	w.freeLocked()
+	lane := j.lane
+	if lane != nil {
+		lane.retrying++
+	}
 	j.stoppedLocked(p)
 	w.scope, w.job, w.fate, w.err, w.step = nil, nil, 0, nil, stepNone
 	if wait > 0 {
@@ -116,6 +124,9 @@ func (w *worker) retry() bool {
 	} else {
 		p.queued++
 		s.queueJobLocked(j)
+		if lane != nil {
+			lane.backLocked()
+		}
 	}
 	p.grantLocked()
 	return true
