@@ -145,12 +145,6 @@ func (l *lane) endLocked(p *Pool, j *job) {
 	p.wakeLaneLocked(l)
 }
 
-// backLocked notes that a job of the lane that was to run again is queued.
-func (l *lane) backLocked() {
-	l.retrying--
-	l.pool.wakeLaneLocked(l)
-}
-
 // wakeLaneLocked lets the lane take its turns, if it may start something.
 func (p *Pool) wakeLaneLocked(l *lane) {
 	if l.waiting == 0 {

@@ -54,7 +54,7 @@ func (j *job) alarmLocked(now int64) {
 	p.queued++
 	j.ctx.scope.queueJobLocked(j)
 	if waited == waitsRetry && j.Lane != "" {
-		p.lanes[j.Lane].backLocked()
+		p.lanes[j.Lane].retrying-- // not before: the lane would be forgotten
 	}
 }
 
@@ -125,7 +125,7 @@ func (w *worker) retry() bool {
 		p.queued++
 		s.queueJobLocked(j)
 		if lane != nil {
-			lane.backLocked()
+			lane.retrying--
 		}
 	}
 	p.grantLocked()
