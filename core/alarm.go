@@ -19,8 +19,9 @@ func (a *alarm) compare(b *alarm) int {
 	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.turn, b.turn))
 }
 
-// Alarms are all of one owner's, a pool's: they stand in one heap and share one
-// timer, which is armed only while there are any. The owner's lock protects them.
+// Alarms are all of one owner's, a pool's or those of the sweeps of the pools of a
+// PerRequest: they stand in one heap and share one timer, which is armed only
+// while there are any. The owner's lock protects them.
 type alarms struct {
 	owner interface{ ringAlarms() } // called when the timer fires
 	heap  alarmHeap

@@ -25,6 +25,22 @@ func TestFailureOfAWaitingRetryIsLoggedWhenDoneIsCut(t *testing.T) {
 	})
 }
 
+// What goes on after a cut does so beside what is stuck, and that is no larger pool.
+func TestCutDoesNotChangeHowManyWorkersThereAre(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{Workers: 2})
+		gates := newGates(2)
+		must(t, p.Add(gates[0].task, gates[1].task, nop))
+		synctest.Wait()
+		_, err := p.Done(canceled())
+		wantErr(t, "Done", err, context.Canceled)
+		equal(t, "workers", p.Stats().Workers, 2)
+		for _, g := range gates {
+			g.open()
+		}
+	})
+}
+
 // A task that has lent its slot needs one to give up in: b returns at once, and
 // must not be taken for stuck because others are.
 func TestWaiterThatGivesUpWhenDoneIsCutIsCanceled(t *testing.T) {

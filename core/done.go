@@ -98,7 +98,7 @@ func (p *Pool) cut(cause error) {
 	p.phase.Store(phaseClosed)
 	p.cutCause = cause
 	p.freeLanesLocked()
-	p.workers += p.running + p.busy // what runs may be stuck, tasks that have lent their slot too, and what follows must not wait for it
+	p.extra = p.running + p.busy // what runs may be stuck, tasks that have lent their slot too, and what follows must not wait for it
 	p.unstageLocked()
 	if p.config.Hooks.Ended == nil {
 		p.cancelQueuedLocked(false)

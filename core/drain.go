@@ -119,7 +119,8 @@ func (p *Pool) quietLocked() bool {
 }
 
 // settleLocked is told whenever something has ended: it ends the waits that
-// nothing is left for.
+// nothing is left for. That is seldom, and stands apart so that the question can
+// be inlined where each task ends.
 func (p *Pool) settleLocked() {
 	if p.quietLocked() {
 		p.quietedLocked()

@@ -9,7 +9,7 @@ import (
 
 // HoldOptions say how long Hold holds a request.
 type HoldOptions struct {
-	Limit time.Duration // the longest that a request is held; 0 or less means until its context ends
+	Limit time.Duration // the longest that a request is held; 0 or less means until its context ends. A task that holds, with Handle, has to get its worker back then
 	Last  bool          // hold only the newest request that has tasks; it waits for those of the requests that it freed, too. One without tasks frees nobody and waits for nobody
 }
 
@@ -29,7 +29,12 @@ type HoldOptions struct {
 // HTTP/1, and its end comes only when the request ends; a client that reads to
 // the end, as most do, waits. A response with an explicit Content-Length, to
 // HEAD, or without a body is complete at once, and the next request on the same
-// connection waits instead. What is over HTTP/2 waits for END_STREAM.
+// connection waits instead. What is over HTTP/2 waits for END_STREAM. Keep Limit
+// below the server's WriteTimeout: it would cut the response off.
+//
+// When Done is called all held requests are let go, and no more are held: Done
+// waits for their tasks. httppool.Serve lets them go as it begins to shut down,
+// through the method Free() of the Source that Hold returns.
 //
 // A request is not held if it has no tasks left when the handler returns, if the
 // handler panicked, if it returned an error and nothing was written (the
@@ -43,7 +48,7 @@ func Hold(src Source, o HoldOptions) Source {
 	if src == nil {
 		return nil
 	}
-	return &holder{Source: src, HoldOptions: o}
+	return &holder{Source: src, HoldOptions: o, freed: make(chan struct{})}
 }
 
 // A holder is a Source whose requests are held.
@@ -51,9 +56,12 @@ type holder struct {
 	Source
 	HoldOptions
 
-	mu    sync.Mutex    // protects what follows, which is for Last
-	freed chan struct{} // closed when a later request takes over from the one that is held
-	left  []*scope      // of requests that were let go before their tasks had ended, and of the one that is held
+	free  sync.Once
+	freed chan struct{} // closed when nothing is held any more
+
+	mu    sync.Mutex        // protects what follows, which is for Last
+	taken chan struct{}     // closed when a later request takes over from the one that is held
+	left  []<-chan struct{} // closed as the tasks end: of requests that were let go before that, and of the one that is held
 }
 
 // Begin implements Source.
@@ -66,6 +74,17 @@ func (h *holder) Begin(ctx context.Context) (context.Context, Scope) {
 	return ctx, s
 }
 
+// Free lets all requests go that are held, and has no more held. Whoever shuts a
+// server down does that first: Done waits for the tasks, and a response that is
+// still held when the connections are closed would be cut off.
+func (h *holder) Free() { h.free.Do(func() { close(h.freed) }) }
+
+// Done implements Source.
+func (h *holder) Done(ctx context.Context) (Report, error) {
+	h.Free()
+	return h.Source.Done(ctx)
+}
+
 // Held reports whether the adapter is to hold the request. It is for adapters:
 // the Source is one that Hold returned, this Scope is what its Begin returned,
 // and, once Returned was called, tasks are left. The adapter then flushes the
@@ -73,6 +92,11 @@ func (h *holder) Begin(ctx context.Context) (context.Context, Scope) {
 func (s Scope) Held() bool {
 	if s.holds == nil {
 		return false
+	}
+	select {
+	case <-s.holds.freed:
+		return false
+	default:
 	}
 	p := s.scope.pool
 	p.mu.Lock()
@@ -99,23 +123,21 @@ func (h *holder) hold(s Scope) {
 		defer cancel()
 		ctx = limited
 	}
-	scopes, freed := []*scope{s.scope}, (chan struct{})(nil)
+	var left []<-chan struct{}
+	var taken chan struct{}
 	if h.Last {
-		scopes, freed = h.takeOver(s)
-		defer h.leave(freed)
+		left, taken = h.takeOver(s)
+		defer h.leave(taken)
 	} else {
 		s.Sent(Held)
+		left = append(left, s.scope.settles())
 	}
-	for _, s := range scopes {
-		s.pool.mu.Lock()
-		settled := s.settledLocked()
-		s.pool.mu.Unlock()
-		if settled == nil {
-			continue
-		}
+	for _, settled := range left {
 		select {
 		case <-settled:
-		case <-freed:
+		case <-taken:
+			return
+		case <-h.freed:
 			return
 		case <-ctx.Done():
 			return
@@ -123,37 +145,50 @@ func (h *holder) hold(s Scope) {
 	}
 }
 
+// settles is closed when what the scope has started has ended.
+func (s *scope) settles() <-chan struct{} {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	if settled := s.settledLocked(); settled != nil {
+		return settled
+	}
+	return closed
+}
+
 // takeOver frees the request that is held and returns what the new one is to wait
 // for, and what tells that it is freed itself. The new one is released under the
 // lock, so that requests take over in the order in which their tasks start.
-func (h *holder) takeOver(s Scope) (scopes []*scope, freed chan struct{}) {
+func (h *holder) takeOver(s Scope) (left []<-chan struct{}, taken chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.freed != nil {
-		close(h.freed)
+	if h.taken != nil {
+		close(h.taken)
 	}
-	h.freed = make(chan struct{})
+	h.taken = make(chan struct{})
 	h.forgetLocked()
-	h.left = append(h.left, s.scope)
 	s.Sent(Held)
-	return slices.Clone(h.left), h.freed
+	h.left = append(h.left, s.scope.settles()) // the scope is closed when they have ended: it starts no more
+	return slices.Clone(h.left), h.taken
 }
 
-// leave notes that the request that was told of by freed is held no more.
-func (h *holder) leave(freed chan struct{}) {
+// leave notes that the request that was told of by taken is held no more.
+func (h *holder) leave(taken chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.freed == freed {
-		h.freed = nil
+	if h.taken == taken {
+		h.taken = nil
 		h.forgetLocked()
 	}
 }
 
-// forgetLocked forgets the scopes that have ended: they must not be kept alive.
+// forgetLocked forgets what has ended.
 func (h *holder) forgetLocked() {
-	h.left = slices.DeleteFunc(h.left, func(s *scope) bool {
-		s.pool.mu.Lock()
-		defer s.pool.mu.Unlock()
-		return s.closedLocked()
+	h.left = slices.DeleteFunc(h.left, func(settled <-chan struct{}) bool {
+		select {
+		case <-settled:
+			return true
+		default:
+			return false
+		}
 	})
 }

@@ -178,6 +178,44 @@ func TestHoldForgetsRequestsThatHaveEnded(t *testing.T) {
 	runtime.KeepAlive(src)
 }
 
+func TestHoldLastForgetsWhatALimitLeft(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // see isCollected
+	type blob [1 << 10]byte
+	p := newPool(taskpool.Config{})
+	src := taskpool.Hold(p, taskpool.HoldOptions{Last: true, Limit: 1})
+	kept := func() weak.Pointer[blob] {
+		value, g := new(blob), newGate()
+		type key struct{}
+		must(t, taskpool.Handle(context.WithValue(context.Background(), key{}, value), src, func(ctx context.Context) error {
+			return taskpool.FromContext(ctx).AfterResponse(g.task)
+		}))
+		g.open()
+		return weak.Make(value)
+	}()
+	drain(t, p)
+	isCollected(t, "a value of the request", kept)
+	runtime.KeepAlive(src)
+}
+
+func TestNothingIsHeldOnceHeldRequestsWereLetGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{})
+		src := taskpool.Hold(p, taskpool.HoldOptions{})
+		start := time.Now()
+		ended := make(chan time.Duration)
+		go func() {
+			must(t, taskpool.Handle(context.Background(), src, staging(time.Minute)))
+			ended <- elapsed(start)
+		}()
+		time.Sleep(time.Second)
+		src.(interface{ Free() }).Free() // as httppool.Serve does
+		equal(t, "held for", <-ended, time.Second)
+		must(t, taskpool.Handle(context.Background(), src, staging(time.Minute)))
+		equal(t, "time of the next", elapsed(start), time.Second)
+		equal(t, "counts", countsOf(drain(t, p)), counts{Succeeded: 2})
+	})
+}
+
 func TestOnlyTheOutermostRequestIsHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		outer, p := newPool(taskpool.Config{}), newPool(taskpool.Config{})
@@ -209,7 +247,7 @@ func TestHeldRequestOfATaskLendsItsSlot(t *testing.T) {
 	})
 }
 
-func TestDoneEndsAHold(t *testing.T) {
+func TestDoneLetsHeldRequestsGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := taskpool.Hold(newPool(taskpool.Config{Logger: slog.New(slog.DiscardHandler)}), taskpool.HoldOptions{})
 		start := time.Now()
@@ -224,7 +262,7 @@ func TestDoneEndsAHold(t *testing.T) {
 		r, err := src.Done(within(t, time.Minute))
 		wantErr(t, "Done", err, context.DeadlineExceeded)
 		equal(t, "counts", countsOf(r), counts{Canceled: 1})
-		equal(t, "held for", <-ended, time.Minute)
+		equal(t, "held for", <-ended, 0)
 	})
 }
 

@@ -296,7 +296,7 @@ func (s *scope) keepLocked(r Result) {
 }
 
 // liveEndedLocked is told whenever a started task has ended or the response has
-// been sent: it does what waits for the last one.
+// been sent: it does what waits for the last one, apart as in settleLocked.
 func (s *scope) liveEndedLocked() {
 	if s.live == 0 {
 		s.lastEndedLocked()

@@ -15,10 +15,12 @@ import (
 //
 // Use it where a request's own work is to be bounded and requests are few or
 // bounded elsewhere. Nothing bounds the tasks of all requests together: a shared
-// pool does that.
+// pool does that. Lanes are each request's own too: a Rate, or what Throttle was
+// told, paces that request and no other.
 //
 // Done is what Pool.Done is, for all requests at once: the report covers every
-// task since the Source was made.
+// task since the Source was made. The pool of a request that is still open is
+// finished as soon as all that was added to it has ended, and refuses then.
 func PerRequest(c Config) Source {
 	s := &perRequest{
 		config:   c.withDefaults(),
@@ -88,6 +90,7 @@ func (p *Pool) unlistLocked() {
 	p.listed = false
 	delete(s.live, p)
 	s.sweeps.stop(&p.sweep)
+	p.alarms.disarm() // only lanes' are left, and would keep the pool alive
 	for f := range p.fates {
 		s.fates[f] += p.fates[f] - p.told[f]
 	}

@@ -117,6 +117,21 @@ func TestPoolOfARequestIsGoneWhenItsLastTaskHasEnded(t *testing.T) {
 	equal(t, "counts", countsOf(r), counts{Succeeded: 40})
 }
 
+// What a lane was told holds until the API's reset, and would keep the pool.
+func TestPoolOfARequestIsGoneThoughItsLaneWasThrottled(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // see isCollected
+	src := perRequest(taskpool.Config{})
+	p := func() weak.Pointer[taskpool.Pool] {
+		_, s := src.Begin(context.Background())
+		must(t, s.Submit(taskpool.Job{Lane: "api", Run: hinting(50, time.Hour, 0)}))
+		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		drain(t, s.Pool())
+		return weak.Make(s.Pool())
+	}()
+	isCollected(t, "the pool", p)
+	runtime.KeepAlive(src)
+}
+
 func TestDonePerRequestSumsTheReportsOfAllPools(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var e endings

@@ -27,6 +27,7 @@ type Pool struct {
 	lanes    map[string]*lane
 	spare    spare
 	workers  int  // the limit
+	extra    int  // beyond it, once Done was cut
 	busy     int  // workers that have a task or a notice and have not lent their slot
 	paused   bool // nothing starts
 	seeking  bool // one worker is about to look for work: no second one need be started
@@ -175,7 +176,7 @@ func (p *Pool) unlock() {
 }
 
 // mayStartLocked reports whether a worker may take something from the ring.
-func (p *Pool) mayStartLocked() bool { return p.busy < p.workers && !p.paused }
+func (p *Pool) mayStartLocked() bool { return p.busy < p.workers+p.extra && !p.paused }
 
 // refusalLocked is why the scope s cannot accept n tasks now, or nil.
 func (p *Pool) refusalLocked(s *scope, n int) error {

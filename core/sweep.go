@@ -29,10 +29,10 @@ func (l *scopeList) remove(s *scope) {
 }
 
 // The sweep releases the scopes whose response nothing tells the end of: a
-// client can withhold it. It is one alarm for the pool, set while a scope
-// waits; the scopes stand in p.returned in the order in which they are due.
+// client can withhold it. It is one alarm for the pool, among those of its
+// PerRequest if it has one, set while a scope waits; the scopes stand in p.returned in the order in which they are due.
 func (p *Pool) armSweepLocked(s *scope) {
-	s.due = ticks() + int64(p.config.Grace)
+	s.due = later(ticks(), p.config.Grace)
 	p.setSweepLocked()
 }
 

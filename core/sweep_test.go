@@ -3,6 +3,7 @@ package taskpool_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -63,6 +64,22 @@ func TestSweepLeavesAnOpenHandlerAlone(t *testing.T) {
 		time.Sleep(time.Hour)
 		equal(t, "staged", p.Stats().Staged, 1)
 		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		drain(t, p)
+	})
+}
+
+// A Grace may be so long that a sum with it overflows: nothing else is late then.
+func TestGraceWithoutEndHindersNoDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{Grace: math.MaxInt64})
+		_, s := p.Begin(context.Background())
+		must(t, s.AfterResponse(nop))
+		s.Returned(taskpool.Outcome{})
+		start := time.Now()
+		must(t, p.Submit(taskpool.Job{Run: nop, Delay: time.Second}))
+		drain(t, p)
+		equal(t, "time", elapsed(start), time.Second)
+		s.Sent(taskpool.Flushed)
 		drain(t, p)
 	})
 }

@@ -89,16 +89,31 @@ func (x Exchange) End(err error, panicked bool) {
 }
 
 // flushedForHold flushes the response, if the handler chain has left nothing of
-// it to others, and reports whether that was done.
+// it to others, and reports whether that was done. A failure of which nothing is
+// written is left: a framework renders an error then, Gin also its own 404.
 func (o *observer) flushedForHold(err error, panicked bool) bool {
-	if panicked || o.hijacked.Load() || err != nil && !o.written() {
+	if panicked || o.hijacked.Load() || (err != nil || o.seen() >= 400) && !o.written() {
 		return false
 	}
-	// Gin's Flush panics if the writer that Gin was given cannot.
-	if featuresOf(innermost(o.base))&(flusher|controls) == 0 {
-		return false
+	return flushes(o.base) && http.NewResponseController(o.base).Flush() == nil
+}
+
+// flushes reports whether a Flush of w reaches the server's own writer. From the
+// first of its layers that can flush downwards all have to: one that wraps another
+// may do nothing, or panic, where that one cannot (Gin's responseWriter.Flush).
+func flushes(w http.ResponseWriter) bool {
+	for can := false; ; {
+		here := featuresOf(w)&(flusher|controls) != 0
+		if can && !here {
+			return false
+		}
+		can = here
+		u, wrapped := w.(unwrap)
+		if !wrapped {
+			return can
+		}
+		w = u.Unwrap()
 	}
-	return http.NewResponseController(o.base).Flush() == nil
 }
 
 // written reports whether the header of the response is written. A framework that

@@ -9,9 +9,8 @@ import (
 // Middleware puts a scope of src into the context of each request, where
 // taskpool.FromContext finds it, and starts what the request staged once its
 // response is sent. It changes nothing on the wire and waits for nothing, unless
-// src is a taskpool.Hold. It
-// belongs outermost: it sees the panics of what is inside, recovers none, and
-// takes the status that goes out for the outcome.
+// src is a taskpool.Hold. It belongs outermost: it sees the panics of what is
+// inside, recovers none, and takes the status that goes out for the outcome.
 //
 // With a nil Source requests are served without a scope, and adding tasks fails
 // with taskpool.ErrNoScope.

@@ -144,6 +144,9 @@ func shutdown(srv *http.Server, conns *census, src taskpool.Source, limit time.D
 	half, cancelHalf := context.WithTimeout(all, limit/2)
 	defer cancelHalf()
 
+	if held, ok := src.(interface{ Free() }); ok { // a taskpool.Hold: its requests would be cut off
+		held.Free()
+	}
 	err := srv.Shutdown(half)
 	if err != nil {
 		if conns.busy() {
