@@ -9,11 +9,11 @@ LINT        := v2.15.0
 VULN        := v1.9.0
 LINT_BIN    := .bin/golangci-lint-$(LINT)
 
-.PHONY: help run test race chaos ci fmt vet alone newest lint vuln tidy tidy-check bench bench-full microbench compare go cc
+.PHONY: help run test race chaos ci fmt vet alone newest lint vuln tidy tidy-check bench bench-full microbench compare docs-check release-check go cc
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 run: go ## start the orders service (FRAMEWORK=nethttp, gin, echo or fiber; ADDR=127.0.0.1:8080) and print a curl line to try
 	@$(GO) build -o .bin/orders-$(FRAMEWORK) ./examples/$(FRAMEWORK)
@@ -28,7 +28,7 @@ race: go cc ## run the tests of every module under the race detector
 chaos: go cc ## the long form of the tests that break things at random, under the race detector: about 8 minutes
 	CHAOS=1 $(GO) test -race -count=1 -timeout 60m -v -run Chaos $(PACKAGES)
 
-ci: fmt vet lint tidy-check alone newest race ## all that a change has to pass
+ci: fmt vet lint tidy-check alone newest race docs-check ## all that a change has to pass
 
 fmt: go ## check that every file is formatted
 	@files=$$(gofmt -l $(MODULES)); test -z "$$files" || { echo "not formatted, run gofmt -w:"; echo "$$files"; exit 1; }
@@ -63,13 +63,19 @@ tidy-check: go ## check that go mod tidy would change nothing
 	@cd fiber && $(GO) mod tidy -diff -modfile=fasthttp-newest.mod
 	@cd core/bench && $(GO) mod tidy -diff -modfile=newest.mod
 
+docs-check: go ## check that what README.md and the other documents show compiles, runs and is there (seconds)
+	$(GO) test -count=1 ./examples/internal/published # -count: the test cache does not see the documents change
+
+release-check: go ## rehearse a release of what is committed: tag it in a clone, get each module by version, run README.md's examples (a minute or two)
+	RELEASE=1 $(GO) test -count=1 -v -run Release ./examples/internal/published
+
 bench: compare ## the engine beside its peers at their newest versions, and the ratios that are asked (a few minutes)
 	.bin/compare
 
 bench-full: compare ## the same for publishing, with the workloads that take long (an hour); also writes .bin/bench.md, and .bin/bench.txt for benchstat
 	.bin/compare -full -rounds 10 -budget 1s -markdown .bin/bench.md -benchfmt .bin/bench.txt
 
-compare: go
+compare: go ## build .bin/compare, which bench runs: its flags choose what is measured
 	cd core/bench && GOWORK=off $(GO) build -modfile=newest.mod -o $(CURDIR)/.bin/compare ./cmd/compare
 
 microbench: go ## the benchmarks of every module

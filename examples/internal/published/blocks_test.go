@@ -1,0 +1,76 @@
+package published_test
+
+import (
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// Every block of Go compiles and passes go vet, on the modules of this tree.
+func TestBlocksCompile(t *testing.T) {
+	module := filepath.Join(clone(t), "examples")
+	var paths []string
+	for _, d := range documents(t) {
+		for _, b := range d.programs() {
+			if !b.formatted() {
+				b.errorf(t, "gofmt would change the block")
+			}
+			path := fmt.Sprintf("./internal/block%d", len(paths))
+			write(t, filepath.Join(module, path, "main.go"), b.program(t))
+			paths = append(paths, path)
+		}
+	}
+	if len(paths) < 5 {
+		t.Fatalf("got %d blocks of Go, want 5 or more: README shows one for each framework, and a job", len(paths))
+	}
+	if stdout, stderr, err := try(t, module, nil, "go", append([]string{"vet"}, paths...)...); err != nil {
+		t.Errorf("go vet: %v\n%s%s", err, stdout, stderr)
+	}
+}
+
+// The first example of README.md does what it says: it answers orders, and ends in order on SIGTERM.
+func TestFirstExampleRuns(t *testing.T) {
+	module := filepath.Join(clone(t), "examples")
+	first := readme(t).programs()[0]
+	if !strings.HasPrefix(first.text, "package main\n") {
+		first.errorf(t, "the first example is to be a whole program")
+	}
+	addr := freeAddress(t)
+	write(t, filepath.Join(module, "internal/first/main.go"), first.listeningOn(t, addr))
+	binary := filepath.Join(t.TempDir(), "first")
+	output(t, module, nil, "go", "build", "-o", binary, "./internal/first")
+
+	p := start(t, t.TempDir(), nil, binary)
+	if got, want := p.order(t, addr), http.StatusCreated; got != want {
+		t.Errorf("got status %d, want %d", got, want)
+	}
+	p.end(t, p.Process, syscall.SIGTERM)
+	if got, want := strings.TrimSpace(p.out.String()), "<nil>"; !strings.HasSuffix(got, want) {
+		t.Errorf("got %q, want %s from Serve", got, want)
+	}
+}
+
+// listeningOn is the program of a block, but not on the port that the document shows: that may be taken.
+func (s snippet) listeningOn(t *testing.T, addr string) string {
+	t.Helper()
+	const shown = `":8080"`
+	program := s.program(t)
+	if strings.Count(program, shown) != 1 {
+		s.errorf(t, "an example is to listen on %s, once", shown)
+	}
+	return strings.ReplaceAll(program, shown, fmt.Sprintf("%q", addr))
+}
+
+func readme(t *testing.T) document {
+	t.Helper()
+	for _, d := range documents(t) {
+		if d.path == "README.md" {
+			return d
+		}
+	}
+	t.Fatal("no README.md")
+	return document{}
+}

@@ -1,0 +1,179 @@
+package published_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/mod/modfile"
+)
+
+// consumerEnv is the environment of somebody who knows the modules by their names only. They are unpacked into a module
+// cache of its own, as what has a version may never change in the machine's. What the machine has of the frameworks is
+// taken from there, the rest from its proxy; it is checked as always.
+func consumerEnv(t *testing.T, scratch, proxy string) []string {
+	t.Helper()
+	var of struct{ GOMODCACHE, GOPROXY string }
+	if err := json.Unmarshal([]byte(output(t, scratch, nil, "go", "env", "-json", "GOMODCACHE", "GOPROXY")), &of); err != nil {
+		t.Fatal(err)
+	}
+	cache := "file://" + filepath.ToSlash(filepath.Join(of.GOMODCACHE, "cache/download"))
+	return []string{
+		"GOWORK=off",
+		"GOFLAGS=-mod=mod -modcacherw -trimpath", // -trimpath: builds are cached although their places change
+		"GOMODCACHE=" + filepath.Join(scratch, "cache"),
+		"GOPROXY=file://" + filepath.ToSlash(proxy) + "," + cache + "," + strings.TrimSuffix(of.GOPROXY, ",direct"),
+		"GONOSUMDB=" + repository + "/*", // nobody has summed what is not published
+		"GOPRIVATE=", "GONOPROXY=none",
+	}
+}
+
+// consume is a fresh module that gets some of ours by version, and runs what the documents show of them.
+func consume(t *testing.T, env []string, version string, dirs ...string) {
+	dir := t.TempDir()
+	output(t, dir, env, "go", "mod", "init", "example.com/consumer")
+	get := []string{"get"}
+	for _, d := range dirs {
+		get = append(get, path.Join(repository, d)+"@"+version)
+	}
+	programs := programsFor(t, dirs)
+	if slices.Contains(dirs, "gin") || slices.Contains(dirs, "echo") { // whose examples are served by it
+		get = append(get, path.Join(repository, "nethttp")+"@"+version)
+	}
+	output(t, dir, env, "go", get...)
+	for name, p := range programs {
+		write(t, filepath.Join(dir, name, "main.go"), p.source)
+	}
+	output(t, dir, env, "go", "mod", "tidy")
+	checkModules(t, dir, env, version)
+	if slices.Equal(dirs, []string{"core"}) {
+		checkAlone(t, dir, version)
+	}
+	for name, p := range programs {
+		binary := filepath.Join(dir, name, "program")
+		output(t, dir, env, "go", "build", "-o", binary, "./"+name)
+		p.run(t, binary)
+	}
+}
+
+// A program is what a consumer runs. It serves at addr, if it has one.
+type program struct{ source, addr string }
+
+// coreProgram uses core alone. README.md has nothing to run that does.
+const coreProgram = `package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	taskpool "github.com/elite-libs/taskpool/core"
+)
+
+func main() {
+	pool := taskpool.New(taskpool.Config{})
+	if err := pool.Add(func(context.Context) error { return nil }); err != nil {
+		log.Fatal(err)
+	}
+	report, err := pool.Done(context.Background())
+	fmt.Println(report.Succeeded, err)
+}
+`
+
+// programsFor are the programs for some modules, by module.
+func programsFor(t *testing.T, dirs []string) map[string]program {
+	t.Helper()
+	marks := map[string]string{"nethttp": "package main", "gin": "gin.New()", "echo": "echo.New()", "fiber": "fiber.New()"}
+	programs := map[string]program{}
+	if slices.Contains(dirs, "core") {
+		programs["core"] = program{source: coreProgram}
+	}
+	for _, b := range readme(t).programs() {
+		for _, dir := range dirs {
+			if dir == "core" || !strings.Contains(b.text, marks[dir]) {
+				continue
+			}
+			p := program{source: b.program(t)}
+			if strings.Contains(p.source, `":8080"`) {
+				p.addr = freeAddress(t)
+				p.source = b.listeningOn(t, p.addr)
+			}
+			programs[dir] = p
+		}
+	}
+	if len(programs) != len(dirs) {
+		t.Fatalf("got %d programs in README.md for %v, want one each", len(programs), dirs)
+	}
+	return programs
+}
+
+// run orders something from a program, if it is a server, and ends it as it should end.
+func (p program) run(t *testing.T, binary string) {
+	t.Helper()
+	proc := start(t, t.TempDir(), nil, binary)
+	if p.addr == "" {
+		proc.wait(t)
+	} else {
+		if got, want := proc.order(t, p.addr), http.StatusCreated; got != want {
+			t.Errorf("got status %d, want %d", got, want)
+		}
+		proc.end(t, proc.Process, syscall.SIGTERM)
+	}
+	if out := strings.TrimSpace(proc.out.String()); !strings.HasSuffix(out, "<nil>") {
+		t.Errorf("got %q, want <nil> at its end", out)
+	}
+}
+
+// checkModules looks at what the Go command chose: the released versions, from the proxy. The replace directives of a
+// dependency do nothing, and what is not released is required by nobody.
+func checkModules(t *testing.T, dir string, env []string, version string) {
+	t.Helper()
+	list := json.NewDecoder(strings.NewReader(output(t, dir, env, "go", "list", "-m", "-json", "all")))
+	for {
+		var m struct {
+			Path, Version, Dir string
+			Replace            *struct{ Path string }
+		}
+		if err := list.Decode(&m); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if m.Replace != nil {
+			t.Errorf("%s is replaced by %s", m.Path, m.Replace.Path)
+		}
+		name, ours := strings.CutPrefix(m.Path, repository+"/")
+		if ours && (!slices.Contains(released, name) || m.Version != version) {
+			t.Errorf("got %s %s, want only what is released, at %s", m.Path, m.Version, version)
+		}
+	}
+}
+
+// checkAlone holds core to its promise: it brings nothing with it.
+func checkAlone(t *testing.T, dir, version string) {
+	t.Helper()
+	want := repository + "/core " + version
+	file := goMod(t, filepath.Join(dir, "go.mod"))
+	if !slices.EqualFunc(file.Require, []string{want}, func(r *modfile.Require, want string) bool {
+		return r.Mod.Path+" "+r.Mod.Version == want
+	}) {
+		t.Errorf("got %d requirements, want only %s", len(file.Require), want)
+	}
+	sums, err := os.ReadFile(filepath.Join(dir, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(sums)) {
+		if !strings.HasPrefix(line, want) {
+			t.Errorf("go.sum has %q, want only %s", line, want)
+		}
+	}
+}
