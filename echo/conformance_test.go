@@ -41,7 +41,7 @@ func (x exchange) Status(code int) {
 	w.WriteHeader(code)
 }
 
-func TestConformance(t *testing.T) {
+func adapters() (all []pooltest.Adapter) {
 	recovery := []echo.MiddlewareFunc{middleware.RecoverWithConfig(middleware.RecoverConfig{DisablePrintStack: true})}
 	a := pooltest.Adapter{
 		Release:    taskpool.HandlerReturned,
@@ -63,7 +63,19 @@ func TestConformance(t *testing.T) {
 		untracked, tracked := a, a
 		untracked.Name = v.name + ", untracked"
 		tracked.Name, tracked.Release, tracked.Server = v.name+", tracked", taskpool.Flushed, httppool.Track
-		pooltest.Test(t, untracked)
-		pooltest.Test(t, tracked)
+		all = append(all, untracked, tracked)
+	}
+	return all
+}
+
+func TestConformance(t *testing.T) {
+	for _, a := range adapters() {
+		pooltest.Test(t, a)
+	}
+}
+
+func TestChaosHostile(t *testing.T) {
+	for _, a := range adapters() {
+		pooltest.Chaos(t, a)
 	}
 }

@@ -92,7 +92,7 @@ func serve(outer, inner []fiber.Handler) func(testing.TB, net.Listener, pooltest
 	}
 }
 
-func TestConformance(t *testing.T) {
+func adapters() []pooltest.Adapter {
 	recovery := []fiber.Handler{recover.New()}
 	a := pooltest.Adapter{
 		Release:         taskpool.Flushed,
@@ -112,8 +112,20 @@ func TestConformance(t *testing.T) {
 		},
 	}
 	// Without a recovery a panic ends the process: fasthttp has none.
-	a.Name, a.Recovery, a.Serve = "recovery inside", pooltest.RecoveryInside, serve(nil, recovery)
-	pooltest.Test(t, a)
-	a.Name, a.Recovery, a.Serve = "recovery outside", pooltest.RecoveryOutside, serve(recovery, nil)
-	pooltest.Test(t, a)
+	inside, outside := a, a
+	inside.Name, inside.Recovery, inside.Serve = "recovery inside", pooltest.RecoveryInside, serve(nil, recovery)
+	outside.Name, outside.Recovery, outside.Serve = "recovery outside", pooltest.RecoveryOutside, serve(recovery, nil)
+	return []pooltest.Adapter{inside, outside}
+}
+
+func TestConformance(t *testing.T) {
+	for _, a := range adapters() {
+		pooltest.Test(t, a)
+	}
+}
+
+func TestChaosHostile(t *testing.T) {
+	for _, a := range adapters() {
+		pooltest.Chaos(t, a)
+	}
 }

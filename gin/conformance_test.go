@@ -59,7 +59,7 @@ func captured(x pooltest.Exchange, key, value string) context.Context {
 	return c
 }
 
-func TestConformance(t *testing.T) {
+func adapters() (all []pooltest.Adapter) {
 	recovery := []gin.HandlerFunc{gin.RecoveryWithWriter(io.Discard)}
 	a := pooltest.Adapter{
 		Release:         taskpool.HandlerReturned,
@@ -84,7 +84,19 @@ func TestConformance(t *testing.T) {
 		untracked, tracked := a, a
 		untracked.Name = v.name + ", untracked"
 		tracked.Name, tracked.Release, tracked.Server = v.name+", tracked", taskpool.Flushed, httppool.Track
-		pooltest.Test(t, untracked)
-		pooltest.Test(t, tracked)
+		all = append(all, untracked, tracked)
+	}
+	return all
+}
+
+func TestConformance(t *testing.T) {
+	for _, a := range adapters() {
+		pooltest.Test(t, a)
+	}
+}
+
+func TestChaosHostile(t *testing.T) {
+	for _, a := range adapters() {
+		pooltest.Chaos(t, a)
 	}
 }

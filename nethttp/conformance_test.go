@@ -10,7 +10,7 @@ import (
 	httppool "github.com/elite-libs/taskpool/nethttp"
 )
 
-func TestConformance(t *testing.T) {
+func adapters() []pooltest.Adapter {
 	untracked := pooltest.Adapter{
 		Name: "untracked",
 		Handler: func(h pooltest.Handler, srcs ...taskpool.Source) http.Handler {
@@ -26,6 +26,17 @@ func TestConformance(t *testing.T) {
 	}
 	tracked := untracked
 	tracked.Name, tracked.Release, tracked.Server = "tracked", taskpool.Flushed, httppool.Track
-	pooltest.Test(t, untracked)
-	pooltest.Test(t, tracked)
+	return []pooltest.Adapter{untracked, tracked}
+}
+
+func TestConformance(t *testing.T) {
+	for _, a := range adapters() {
+		pooltest.Test(t, a)
+	}
+}
+
+func TestChaosHostile(t *testing.T) {
+	for _, a := range adapters() {
+		pooltest.Chaos(t, a)
+	}
 }

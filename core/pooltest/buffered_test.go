@@ -41,7 +41,8 @@ func buffering(m mistake) pooltest.Adapter {
 			for _, src := range slices.Backward(srcs) {
 				h = bufferScope(m, src, h)
 			}
-			srv := &http.Server{ErrorLog: log.New(io.Discard, "", 0), Handler: &framework{chain: h}}
+			f := &framework{chain: h}
+			srv := &http.Server{ErrorLog: log.New(io.Discard, "", 0), Handler: f, MaxHeaderBytes: 8 << 10}
 			srv.Protocols = new(http.Protocols)
 			srv.Protocols.SetHTTP1(true)
 			ended := make(chan struct{})
@@ -54,6 +55,7 @@ func buffering(m mistake) pooltest.Adapter {
 					t.Error(err)
 				}
 				<-ended
+				f.forget()
 			}
 		},
 		Release: taskpool.HandlerReturned,
@@ -114,6 +116,13 @@ func (f *framework) release(x *exchange) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.free = append(f.free, x)
+}
+
+// forget drops what is kept for the next request.
+func (f *framework) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.free = nil
 }
 
 // An exchange is what the framework's handlers get. It is a context, too.

@@ -93,6 +93,8 @@ func (r *run) serveHTTP(ln net.Listener, s setup, h Handler, srcs []taskpool.Sou
 		Handler:   handler,
 		ErrorLog:  log.New(io.Discard, "", 0), // panics are wanted here
 		Protocols: new(http.Protocols),
+
+		MaxHeaderBytes: s.maxHeader,
 	}
 	srv.Protocols.SetHTTP1(true)
 	srv.Protocols.SetHTTP2(true)

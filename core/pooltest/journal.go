@@ -8,12 +8,16 @@ import (
 )
 
 // A journal is what happened in a check, in order. It is safe for concurrent use.
+// Nil is one that nothing is noted in.
 type journal struct {
 	mu    sync.Mutex
 	notes []string
 }
 
 func (j *journal) note(format string, args ...any) {
+	if j == nil {
+		return
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.notes = append(j.notes, fmt.Sprintf(format, args...))

@@ -19,7 +19,6 @@ const requests = 240
 // load: each of the tasks of each of the requests has exactly one fate, the
 // right one, and the ledger adds up at every moment that is looked at.
 func load(r *run) {
-	kinds := []taskpool.Start{taskpool.StartNow, taskpool.StartAfterResponse, taskpool.StartOnSuccess, taskpool.StartOnFailure}
 	program := func(i int) program { return programs[i%len(programs)] }
 	mode := func(i int) mode { return modes[i/len(programs)%len(modes)] }
 	name := func(i int, kind taskpool.Start) string { return fmt.Sprintf("request %d, %v", i, kind) }

@@ -19,6 +19,7 @@ type run struct {
 
 	perRequest bool                  // sites have a taskpool.PerRequest instead of a pool
 	hold       *taskpool.HoldOptions // sites have it within a taskpool.Hold, if this is not nil
+	long       bool                  // there is time for the long form
 
 	mu    sync.Mutex // protects what follows
 	gates []*gate

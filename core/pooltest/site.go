@@ -19,6 +19,10 @@ type setup struct {
 	grace   time.Duration                   // Config.Grace; 0 means never
 	tls     bool                            // with the kit's own certificate
 	outer   func(http.Handler) http.Handler // stands around everything; needs Adapter.Handler
+
+	maxHeader int  // http.Server.MaxHeaderBytes
+	results   int  // how many results are kept; 0 means enough for every other check
+	quiet     bool // for thousands of requests: no limit of the queue, and no word of the connections in the journal
 }
 
 // A site is a server that runs one program, with its pool and its clients.
@@ -38,6 +42,9 @@ func (r *run) serve(s setup, h Handler) *site {
 	notes := r.journal
 	if s.bare {
 		notes = new(journal) // its writes are not those of the site that is checked
+	}
+	if s.quiet {
+		notes = nil
 	}
 	site := &site{run: r, listener: r.listen(notes), source: r.source(s)}
 	var srcs []taskpool.Source

@@ -24,8 +24,11 @@ type source struct {
 // source makes the pool of a site, or what makes one for each request.
 func (r *run) source(s setup) *source {
 	config := taskpool.Config{
-		Workers: s.workers, Grace: s.grace, Results: taskpool.KeepAll, ResultLimit: 10_000,
+		Workers: s.workers, Grace: s.grace, Results: taskpool.KeepAll, ResultLimit: max(s.results, 10_000),
 		Logger: slog.New(slog.DiscardHandler),
+	}
+	if s.quiet {
+		config.QueueLimit = -1 // a client that resets streams by the hundred is to be refused nothing
 	}
 	if config.Workers == 0 {
 		config.Workers = 16
