@@ -25,7 +25,7 @@ test: go ## run the tests of every module
 race: go cc ## run the tests of every module under the race detector
 	$(GO) test -race $(PACKAGES)
 
-chaos: go cc ## the long form of the tests that break things at random, under the race detector: about 25 minutes, ten of them a soak (CHAOS_SOAK=30s shortens it)
+chaos: go cc ## the long form of the tests that break things at random, under the race detector: about 17 minutes, ten of them a soak (CHAOS_SOAK=30s shortens it)
 	CHAOS=1 $(GO) test -race -count=1 -timeout 60m -v -run Chaos $(PACKAGES)
 
 ci: fmt vet lint tidy-check alone newest race docs-check ## all that a change has to pass
