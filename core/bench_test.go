@@ -41,18 +41,23 @@ func BenchmarkAddParallel(b *testing.B) {
 	}
 }
 
+// requestOfFour is a request with four tasks, of which three are staged.
+func requestOfFour(ctx context.Context, src taskpool.Source) {
+	_, s := src.Begin(ctx)
+	_ = s.Add(nop)
+	_ = s.AfterResponse(nop)
+	_ = s.OnSuccess(nop, nop)
+	s.Returned(taskpool.Outcome{Status: 200})
+	s.Sent(taskpool.Flushed)
+}
+
 // BenchmarkScope: a request with four tasks, of which three are staged.
 func BenchmarkScope(b *testing.B) {
 	p := taskpool.New(taskpool.Config{QueueLimit: -1})
 	ctx := context.Background()
 	b.ReportAllocs()
 	for range b.N {
-		_, s := p.Begin(ctx)
-		_ = s.Add(nop)
-		_ = s.AfterResponse(nop)
-		_ = s.OnSuccess(nop, nop)
-		s.Returned(taskpool.Outcome{Status: 200})
-		s.Sent(taskpool.Flushed)
+		requestOfFour(ctx, p)
 	}
 	if _, err := p.Drain(ctx); err != nil {
 		b.Fatal(err)
@@ -115,12 +120,7 @@ func BenchmarkPerRequest(b *testing.B) {
 	ctx := context.Background()
 	b.ReportAllocs()
 	for range b.N {
-		_, s := src.Begin(ctx)
-		_ = s.Add(nop)
-		_ = s.AfterResponse(nop)
-		_ = s.OnSuccess(nop, nop)
-		s.Returned(taskpool.Outcome{Status: 200})
-		s.Sent(taskpool.Flushed)
+		requestOfFour(ctx, src)
 	}
 	if _, err := src.Done(ctx); err != nil {
 		b.Fatal(err)

@@ -10,9 +10,8 @@ type drainer struct {
 }
 
 // Drain waits until nothing is running, queued, delayed or waiting for a retry,
-// and leaves the pool open. What
-// is staged is not waited for: the response that it waits for may be the
-// caller's own.
+// and leaves the pool open. What is staged is not waited for: the response that it
+// waits for may be the caller's own.
 //
 // A later call takes over: the earlier caller returns at once with
 // ErrSuperseded and an empty report, so that however many callers drain, one

@@ -138,9 +138,7 @@ func (s *schedule) call(ctx context.Context, w *wait) {
 	}
 }
 
-// waitInTask has a task wait for another, or for a scope. It is none that is
-// stuck when Done is cut: those that take a slot back then, and keep it, keep
-// others that wait for theirs from giving up in time.
+// waitInTask has a task wait for another, or for a scope.
 func (s *schedule) waitInTask() {
 	e := one(s, s.tasks, func(e *entry) bool { return e.state == isRunning && e.job.Timeout == 0 })
 	if e == nil {

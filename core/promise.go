@@ -132,9 +132,10 @@ type promise interface {
 	function() uintptr
 }
 
-// settle is called under the lock of the pool, or by AsyncJob for a refusal. The first call counts: an Adder may
-// submit a job twice, or refuse it and submit it all the same. If there is an
-// error the value is not looked at any more: an abandoned task may still write it.
+// settle is called under the lock of the pool, or by AsyncJob for a refusal. The
+// first call counts: an Adder may submit a job twice, or refuse it and submit it
+// all the same. If there is an error the value is not looked at any more: an
+// abandoned task may still write it.
 func (p *Promise[T]) settle(err error) {
 	if !p.state.CompareAndSwap(promiseOpen, promiseSettling) {
 		return

@@ -49,8 +49,9 @@ import (
 // The user context does not end when the client goes.
 //
 // With a nil src adding tasks fails with taskpool.ErrNoScope. With a taskpool.Hold
-// every request fails with ErrHold that is not within another scope, since a Fiber handler cannot flush what it has
-// written: the client would have its answer only after the tasks.
+// every request fails with ErrHold that is not within another scope, since a
+// Fiber handler cannot flush what it has written: the client would have its
+// answer only after the tasks.
 func Middleware(src taskpool.Source) fiber.Handler {
 	return func(c *fiber.Ctx) (err error) {
 		if src == nil {
