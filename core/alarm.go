@@ -93,7 +93,7 @@ func (t *alarms) end() {
 
 // ringAlarms runs when the timer fires.
 func (p *Pool) ringAlarms() {
-	p.mu.Lock()
+	p.lock()
 	p.alarms.due = 0
 	now := ticks()
 	for a := p.alarms.pop(now); a != nil; a = p.alarms.pop(now) {

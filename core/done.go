@@ -53,7 +53,7 @@ func (p *Pool) Done(ctx context.Context) (Report, error) {
 
 // close begins the end, unless it has begun, and reports whether it has come.
 func (p *Pool) close() (over bool) {
-	p.mu.Lock()
+	p.lock()
 	defer p.unlock()
 	if p.phase.Load() == phaseOpen {
 		p.closingLocked()
@@ -68,6 +68,7 @@ func (p *Pool) close() (over bool) {
 }
 
 func (p *Pool) closingLocked() {
+	p.takeInLocked()
 	p.phase.Store(phaseClosing)
 	p.finished = make(chan struct{})
 	p.paused = false
@@ -90,7 +91,7 @@ func (p *Pool) overLocked() {
 
 // cut ends a Done whose time is up. The first caller does it.
 func (p *Pool) cut(cause error) {
-	p.mu.Lock()
+	p.lock()
 	if p.phase.Load() != phaseClosing {
 		p.mu.Unlock()
 		return
@@ -115,7 +116,7 @@ func (p *Pool) cut(cause error) {
 	if p.finishedWithin(farewell) {
 		return
 	}
-	p.mu.Lock()
+	p.lock()
 	defer p.unlock()
 	if p.over {
 		return
@@ -222,7 +223,7 @@ func (p *Pool) cancelQueuedLocked(all bool) {
 // a goroutine for that, since the hook may be what hangs. A task that has returned
 // and whose hook is being called has the hooks' second.
 func (p *Pool) abandon() {
-	p.mu.Lock()
+	p.lock()
 	defer p.unlock()
 	for w := p.active.head; w != nil; w = w.next {
 		if p.config.Hooks.Ended == nil {
@@ -238,7 +239,7 @@ func (p *Pool) abandon() {
 func (w *worker) tellAbandoned() {
 	p := w.pool
 	defer func() {
-		p.mu.Lock()
+		p.lock()
 		w.abandonLocked()
 		p.unlock()
 	}()

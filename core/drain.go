@@ -28,7 +28,7 @@ func (p *Pool) Drain(ctx context.Context) (r Report, err error) {
 	if s := taskOf(ctx); s != nil && s.pool == p {
 		return Report{}, ErrSelfWait
 	}
-	p.mu.Lock()
+	p.lock()
 	switch {
 	case p.phase.Load() != phaseOpen && !p.over:
 		p.mu.Unlock()
@@ -53,7 +53,7 @@ func (p *Pool) Drain(ctx context.Context) (r Report, err error) {
 		return d.report, d.err
 	case <-ctx.Done():
 	}
-	p.mu.Lock()
+	p.lock()
 	defer p.mu.Unlock()
 	if p.drainer != d { // it ended at the same moment, and the report was taken for us
 		return d.report, d.err
@@ -79,7 +79,7 @@ func (s Scope) Drain(ctx context.Context) (Report, error) {
 		return Report{}, ErrSelfWait
 	}
 	p := s.scope.pool
-	p.mu.Lock()
+	p.lock()
 	settled := s.scope.settledLocked()
 	if settled == nil {
 		defer p.mu.Unlock()
@@ -94,7 +94,7 @@ func (s Scope) Drain(ctx context.Context) (Report, error) {
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
-	p.mu.Lock()
+	p.lock()
 	defer p.mu.Unlock()
 	select {
 	case <-settled: // it may have ended at the same moment

@@ -99,7 +99,7 @@ func (s Scope) Held() bool {
 	default:
 	}
 	p := s.scope.pool
-	p.mu.Lock()
+	p.lock()
 	defer p.mu.Unlock()
 	return s.scope.stage < stageSent && !s.scope.closedLocked()
 }

@@ -75,7 +75,7 @@ func (p *Pool) callEnded(ctx context.Context, r Result) {
 }
 
 func (p *Pool) callDrained(s *scope) {
-	p.mu.Lock()
+	p.lock()
 	r := s.reportLocked()
 	p.mu.Unlock()
 	defer p.recoverHook(&s.ctx, "Drained")

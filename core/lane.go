@@ -208,7 +208,7 @@ func Throttle(ctx context.Context, r RateLimit) {
 		return
 	}
 	p := j.ctx.scope.pool
-	p.mu.Lock()
+	p.lock()
 	if j.lane != nil {
 		if !j.answered {
 			j.answered = true

@@ -94,11 +94,14 @@ func (s *scope) addNow(tasks []Task) error {
 		}
 	}
 	p := s.pool
-	p.mu.Lock()
+	p.lock()
 	err := s.admitLocked(len(tasks))
 	if err == nil {
 		for _, t := range tasks {
 			s.startPlainLocked(t)
+		}
+		if s.isRoot() {
+			p.openIntakeLocked()
 		}
 	}
 	p.unlock()
@@ -129,7 +132,7 @@ func (s *scope) newJob(j Job, inner context.Context) *job {
 // accept takes all of the slots or none.
 func (s *scope) accept(slots []slot) error {
 	p := s.pool
-	p.mu.Lock()
+	p.lock()
 	err := s.admitLocked(len(slots))
 	if err == nil {
 		for _, slot := range slots {
@@ -148,6 +151,7 @@ func (s *scope) accept(slots []slot) error {
 // admitLocked counts n tasks as accepted, or as refused and says why.
 func (s *scope) admitLocked(n int) error {
 	p := s.pool
+	p.takeInLocked()
 	err := p.refusalLocked(s, n)
 	if err == nil && p.source != nil && n > 0 {
 		err = p.listLocked(s.isRoot())
@@ -212,6 +216,9 @@ func (s *scope) queueJobLocked(j *job) {
 
 func (s *scope) queueLocked(l *line, slot slot) {
 	p := s.pool
+	if l == &p.root.line {
+		p.takeInLocked() // it comes behind what has come in
+	}
 	l.tasks.push(slot, &p.spare, p.paused || p.queued > p.idleLocked())
 	if !l.queued {
 		p.rings.push(l)

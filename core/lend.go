@@ -27,7 +27,7 @@ func lend(ctx context.Context) loan {
 		return loan{}
 	}
 	p := s.pool
-	p.mu.Lock()
+	p.lock()
 	s.loans++
 	if s.lent < s.running {
 		s.lent++
@@ -45,7 +45,7 @@ func (l loan) end() {
 		return
 	}
 	p := l.scope.pool
-	p.mu.Lock()
+	p.lock()
 	l.scope.loans--
 	if l.scope.lent <= l.scope.loans { // its task ended without it, or it was never the one that lent
 		p.mu.Unlock()

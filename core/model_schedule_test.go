@@ -17,8 +17,9 @@ import (
 )
 
 var (
-	modelFor  = flag.Duration("model.for", 0, "how long, if not for a minute in full, to run TestChaosPoolDoesWhatTheModelDoes from a random seed on")
-	modelSeed = flag.Uint64("model.seed", 0, "the one seed that TestChaosPoolDoesWhatTheModelDoes is to run")
+	modelFor     = flag.Duration("model.for", 0, "how long, if not for a minute in full, to run TestChaosPoolDoesWhatTheModelDoes from a random seed on")
+	modelSeed    = flag.Uint64("model.seed", 0, "the one seed that TestChaosPoolDoesWhatTheModelDoes is to run")
+	modelStreams = flag.Bool("model.streams", false, "run it in streams")
 )
 
 // Seeds that have found a fault: a failure that nobody logs, a larger pool that
@@ -35,22 +36,24 @@ var modelSeeds = []uint64{34, 207, 473, 12811127056914449588, 131543365401551323
 //	go test -run TestChaosPoolDoesWhatTheModelDoes -timeout 0 -model.for 10m   # random seeds
 //	go test -run TestChaosPoolDoesWhatTheModelDoes -model.seed 12345           # one again
 //
+// Of every three one is in streams: many plain tasks come to the pool itself and
+// end, with nothing to be looked at in between.
 // A seed means the same schedule only as long as the steps draw the same numbers.
 func TestChaosPoolDoesWhatTheModelDoes(t *testing.T) {
 	steps := 0
-	play := func(seed uint64) {
+	play := func(seed uint64, streams bool) {
 		synctest.Test(t, func(t *testing.T) {
-			s := newSchedule(t, seed)
+			s := newSchedule(t, seed, streams)
 			s.play()
 			steps += s.step
 		})
 	}
 	if *modelSeed != 0 {
-		play(*modelSeed)
+		play(*modelSeed, *modelStreams)
 		return
 	}
 	for _, seed := range modelSeeds {
-		play(seed)
+		play(seed, false)
 	}
 	first, n := uint64(1), uint64(600)
 	if testing.Short() {
@@ -68,7 +71,7 @@ func TestChaosPoolDoesWhatTheModelDoes(t *testing.T) {
 			n = i
 			break
 		}
-		play(first + i)
+		play(first+i, i%3 == 2)
 	}
 	t.Logf("%d seeds from %d on, %d steps", n, first, steps)
 }
@@ -91,6 +94,7 @@ type (
 		// What this schedule has.
 		delays, retries, timeouts, priorities, plain bool
 		flooding                                     bool
+		streams, streaming                           bool
 		busy                                         bool // long queues, and many turns
 		lanesOf                                      []string
 	}
@@ -118,8 +122,8 @@ var modelLanes = map[string]taskpool.Lane{
 	"both": {Limit: 2, Rate: 2, Per: 3 * time.Second}, "free": {},
 }
 
-func newSchedule(t *testing.T, seed uint64) *schedule {
-	s := &schedule{t: t, seed: seed, Rand: rand.New(rand.NewPCG(seed, 1)), turns: newTurns()}
+func newSchedule(t *testing.T, seed uint64, streams bool) *schedule {
+	s := &schedule{t: t, seed: seed, streams: streams, Rand: rand.New(rand.NewPCG(seed, 1)), turns: newTurns()}
 	s.model = &model{pool: new(request), lanes: map[string]*laneModel{}, now: time.Now()}
 	for name, l := range modelLanes {
 		s.lanes[name] = &laneModel{Lane: l, configured: true}
@@ -133,6 +137,9 @@ func newSchedule(t *testing.T, seed uint64) *schedule {
 	s.grace = 20*time.Second + time.Duration(2*s.IntN(1e9)+1) // odd: at no other moment
 	s.delays, s.retries, s.timeouts, s.priorities = s.maybe(), s.maybe(), s.maybe(), s.maybe()
 	s.plain = !s.hooked && s.maybe() // plain tasks have no names for the hook
+	if streams {
+		s.hooked, s.plain = false, true
+	}
 	s.lanesOf = []string{""}
 	if s.maybe() {
 		s.lanesOf = []string{"", "one", "two", "paced", "both", "free", "other", "unconfigured"}
@@ -144,7 +151,7 @@ func newSchedule(t *testing.T, seed uint64) *schedule {
 	if s.hooked {
 		c.Hooks.Ended = s.endedHook
 	}
-	if s.maybe() {
+	if !streams && s.maybe() {
 		c.Hooks.Run = func(ctx context.Context, _ string, next taskpool.Task) error { return next(ctx) }
 	}
 	if s.notices {
@@ -171,6 +178,10 @@ func (s *schedule) choose() {
 	if s.busy {
 		add(20, s.endOne)
 		add(1, s.flood)
+	}
+	if s.streams {
+		add(6, s.stream)
+		add(20, s.endMany)
 	}
 	add(1, s.begin)
 	some(1, s.begin)
@@ -222,7 +233,7 @@ var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // of a bubble
 
 func (s *schedule) fatalf(format string, args ...any) {
 	// FailNow would leave goroutines in the bubble.
-	panic(fmt.Sprintf("%s\nseed %d, steps:\n%s\n", fmt.Sprintf(format, args...), s.seed, strings.Join(s.log, "\n")))
+	panic(fmt.Sprintf("%s\nseed %d, streams %v, steps:\n%s\n", fmt.Sprintf(format, args...), s.seed, s.streams, strings.Join(s.log, "\n")))
 }
 
 // one is any of those that pick chooses, or nil.

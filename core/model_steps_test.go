@@ -52,6 +52,9 @@ func (s *schedule) add(r *request, by *entry, n int) {
 	}
 	var err error
 	how := s.IntN(3)
+	if s.streaming {
+		how = 1
+	}
 	call := func(scope taskpool.Scope) {
 		var to taskpool.Adder = scope
 		if r == s.pool {
@@ -125,6 +128,25 @@ func (s *schedule) flood() {
 	}
 }
 
+// stream adds many plain tasks one by one.
+func (s *schedule) stream() {
+	s.streaming = true
+	for range s.IntN(90) {
+		s.add(s.pool, nil, 1)
+	}
+	s.streaming = false
+}
+
+// endMany ends all plain tasks that execute, one after the other: what does not
+// queue again.
+func (s *schedule) endMany() {
+	for _, e := range s.tasks {
+		if e.state == isRunning && e.plain {
+			s.tellEnd(e)
+		}
+	}
+}
+
 func (s *schedule) addToScope() {
 	if r := s.aScope(); r != nil {
 		s.add(r, nil, 1+s.IntN(3))
@@ -190,12 +212,14 @@ func (s *schedule) resize() {
 	s.p.Resize(n)
 }
 
-// endOne tells a task how to end.
 func (s *schedule) endOne() {
-	e := s.aTask()
-	if e == nil {
-		return
+	if e := s.aTask(); e != nil {
+		s.tellEnd(e)
 	}
+}
+
+// tellEnd tells a task how to end.
+func (s *schedule) tellEnd(e *entry) {
 	failed := ending{fate: taskpool.FateFailed, err: errTask, again: true}
 	how, act := failed, func() error { return errTask }
 	name := []string{"ok", "ok", "ok", "error", "error", "after", "permanent", "panic", "goexit"}[s.IntN(9)]

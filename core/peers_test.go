@@ -168,6 +168,7 @@ func TestQueueKeepsNoTaskThatHasLeftIt(t *testing.T) {
 	const many = 150 // more than a chunk
 	for name, job := range map[string]taskpool.Job{
 		"plain":    {},
+		"pool":     {},
 		"priority": {Priority: taskpool.PriorityHigh},
 		"lane":     {Lane: "one"},
 		"staged":   {Start: taskpool.StartAfterResponse},
@@ -182,9 +183,12 @@ func TestQueueKeepsNoTaskThatHasLeftIt(t *testing.T) {
 			add := func(run taskpool.Task) {
 				j := job
 				j.Run = run
-				if name == "plain" {
+				switch name {
+				case "plain":
 					must(t, s.Add(run))
-				} else {
+				case "pool":
+					must(t, p.Add(run))
+				default:
 					must(t, s.Submit(j))
 				}
 			}

@@ -127,7 +127,7 @@ func (s *perRequest) ringAlarms() {
 	s.sweeps.arm()
 	s.mu.Unlock()
 	for _, p := range due {
-		p.mu.Lock()
+		p.lock()
 		p.alarmLocked(now)
 		p.unlock()
 	}

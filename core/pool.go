@@ -21,6 +21,9 @@ type Pool struct {
 
 	phase atomic.Uint32 // written under mu; read without it by Begin
 
+	intake intake
+	outlet outlet
+
 	mu       sync.Mutex // protects what follows, and the ledgers of the pool's scopes
 	root     scope      // the tasks that were added to the pool itself; has no request
 	rings    rings
@@ -102,6 +105,9 @@ func (p *Pool) Add(tasks ...Task) error {
 	if !p.made() {
 		return errNoPool
 	}
+	if p.intake.add(tasks) {
+		return nil
+	}
 	return p.root.add(StartNow, tasks, nil)
 }
 
@@ -125,7 +131,7 @@ func (p *Pool) Resize(workers int) {
 	if !p.made() {
 		return
 	}
-	p.mu.Lock()
+	p.lock()
 	if p.phase.Load() != phaseClosed {
 		p.workers = max(workers, 1)
 		p.grantLocked()
@@ -139,7 +145,7 @@ func (p *Pool) Pause() {
 	if !p.made() {
 		return
 	}
-	p.mu.Lock()
+	p.lock()
 	p.paused = p.phase.Load() == phaseOpen
 	p.mu.Unlock()
 }
@@ -149,7 +155,7 @@ func (p *Pool) Resume() {
 	if !p.made() {
 		return
 	}
-	p.mu.Lock()
+	p.lock()
 	p.paused = false
 	p.unlock()
 }

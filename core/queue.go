@@ -13,16 +13,19 @@ const (
 type fifo struct {
 	inline     [inlineSlots]slot
 	read, held uint8    // of inline: where the oldest is, and how many
+	from, to   uint8    // where the oldest is in head, and the first free slot in tail
 	size       int      // all slots
 	since      [2]int64 // ticks at which the first that waits came in this round of inline, and in the one before; 0 if none does
 	head, tail *chunk
 }
 
 type chunk struct {
-	next        *chunk
-	since       int64 // ticks at which its first slot was filled
-	read, write uint16
-	slots       [chunkSlots]slot
+	next   *chunk
+	since  int64 // ticks at which its first slot was filled
+	claims claims
+	mixed  bool // not all that came into it are plain tasks
+	used   bool // at an outlet: a slot of it may be claimed and not yet read
+	slots  [chunkSlots]slot
 }
 
 // A spare is the free list of a pool's chunks.
@@ -38,14 +41,14 @@ func (s *spare) get() *chunk {
 	} else {
 		s.list = c.next
 		s.count--
-		c.next, c.read, c.write = nil, 0, 0
+		c.next, c.mixed = nil, false
 	}
 	c.since = ticks()
 	return c
 }
 
 func (s *spare) put(c *chunk) {
-	if s.count == spareChunks {
+	if s.count == spareChunks || c.used {
 		return
 	}
 	c.next = s.list
@@ -72,13 +75,16 @@ func (q *fifo) push(s slot, free *spare, waits bool) {
 		}
 		q.tail = free.get()
 		q.head = q.tail
-	} else if q.tail.write == chunkSlots {
+	} else if q.to == chunkSlots {
 		c := free.get()
 		q.tail.next = c
-		q.tail = c
+		q.tail, q.to = c, 0
 	}
-	q.tail.slots[q.tail.write] = s
-	q.tail.write++
+	q.tail.slots[q.to] = s
+	q.to++
+	if _, plain := s.(Task); !plain {
+		q.tail.mixed = true
+	}
 }
 
 // pop takes the oldest slot of a queue that is not empty. What is inline is
@@ -95,17 +101,26 @@ func (q *fifo) pop(free *spare) slot {
 		return s
 	}
 	c := q.head
-	s := c.slots[c.read]
-	c.slots[c.read] = nil
-	c.read++
-	if c.read == c.write {
-		q.head = c.next
-		if q.head == nil {
-			q.tail = nil
-		}
+	s := c.slots[q.from]
+	c.slots[q.from] = nil
+	q.from++
+	if q.skipped() {
 		free.put(c)
 	}
 	return s
+}
+
+// skipped leaves the first chunk behind if nothing is left in it.
+func (q *fifo) skipped() bool {
+	switch {
+	case q.size == 0:
+		q.head, q.tail, q.from, q.to = nil, nil, 0, 0
+	case q.from == chunkSlots:
+		q.head, q.from = q.head.next, 0
+	default:
+		return false
+	}
+	return true
 }
 
 // oldest is the tick at which the head of the queue began to wait, about; 0 if
@@ -127,12 +142,18 @@ func (q *fifo) all() iter.Seq[slot] {
 				return
 			}
 		}
+		from := q.from
 		for c := q.head; c != nil; c = c.next {
-			for _, s := range c.slots[c.read:c.write] {
+			to := uint8(chunkSlots)
+			if c == q.tail {
+				to = q.to
+			}
+			for _, s := range c.slots[from:to] {
 				if !yield(s) {
 					return
 				}
 			}
+			from = 0
 		}
 	}
 }
@@ -192,6 +213,12 @@ type rings struct {
 }
 
 func (r *rings) empty() bool { return r.used == 0 }
+
+// only reports whether there is no other line than one of Normal.
+func (r *rings) only(l *line) bool {
+	of := &r.of[normal]
+	return r.used == 1<<normal && of.head == l && of.tail == l
+}
 
 func (r *rings) push(l *line) {
 	l.queued = true

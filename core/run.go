@@ -104,12 +104,13 @@ func (w *worker) retry() bool {
 		return false
 	}
 	p.logRetry(&j.ctx, j, w.err, wait)
-	p.mu.Lock()
+	p.lock()
 	if p.phase.Load() != phaseOpen { // Done was called meanwhile: there are no more runs
 		p.mu.Unlock()
 		return false
 	}
 	j.ended, j.err = ticks(), w.err
+	p.takeInLocked() // one more waits
 	w.freeLocked()
 	lane := j.lane
 	if lane != nil {

@@ -154,7 +154,7 @@ func (s Scope) Fail(err error) {
 		return
 	}
 	p := s.scope.pool
-	p.mu.Lock()
+	p.lock()
 	defer p.mu.Unlock()
 	if s.scope.stage == stageStarted && s.scope.outcome.Vetoed == nil {
 		s.scope.outcome.Vetoed = err
@@ -168,7 +168,7 @@ func (s Scope) Outcome() (o Outcome, known bool) {
 		return Outcome{}, false
 	}
 	p := s.scope.pool
-	p.mu.Lock()
+	p.lock()
 	defer p.mu.Unlock()
 	if s.scope.stage < stageSent {
 		return Outcome{}, false
@@ -183,7 +183,7 @@ func (s Scope) Pending() []Job {
 		return nil
 	}
 	p := s.scope.pool
-	p.mu.Lock()
+	p.lock()
 	defer p.mu.Unlock()
 	var jobs []Job
 	for slot := range s.scope.waitingLocked() {
@@ -218,7 +218,7 @@ func (s Scope) Returned(o Outcome) bool {
 	sc := s.scope
 	ended := sc.request.Err()
 	p := sc.pool
-	p.mu.Lock()
+	p.lock()
 	defer p.unlock()
 	if sc.stage == stageSent {
 		return false
@@ -254,7 +254,7 @@ func (s Scope) Sent(r Release) {
 		return
 	}
 	p := s.scope.pool
-	p.mu.Lock()
+	p.lock()
 	if s.scope.stage == stageReturned {
 		s.scope.sentLocked(r)
 	}

@@ -30,8 +30,9 @@ func (p *Pool) Stats() Stats {
 	if !p.made() {
 		return Stats{}
 	}
-	p.mu.Lock()
+	p.lock()
 	defer p.mu.Unlock()
+	p.takeInLocked()
 	var since int64
 	look := func(l *line) {
 		if t := l.tasks.oldest(); t != 0 && l.tasks.size > 0 && (since == 0 || t < since) {

@@ -220,17 +220,17 @@ func (c *chaos) disturb(r *rand.Rand, stop <-chan struct{}) {
 }
 
 // sample checks the ledger until stop is closed.
-func (c *chaos) sample(stop <-chan struct{}) {
+func sample(t *testing.T, p *taskpool.Pool, stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
 			return
 		default:
 		}
-		s := c.p.Stats()
+		s := p.Stats()
 		sum := s.Running + s.Queued + s.Staged + s.Delayed + s.Retrying + fatesOf(s).sum()
 		if sum != int(s.Accepted) || min(s.Running, s.Queued, s.Staged, s.Delayed, s.Retrying) < 0 {
-			c.t.Errorf("the ledger does not hold: %+v", s)
+			t.Errorf("the ledger does not hold: %+v", s)
 			return
 		}
 		runtime.Gosched()
@@ -250,7 +250,7 @@ func (c *chaos) play() {
 		r := rand.New(rand.NewPCG(r.Uint64(), 2))
 		others.Go(func() { c.disturb(r, stop) })
 	}
-	others.Go(func() { c.sample(stop) })
+	others.Go(func() { sample(c.t, c.p, stop) })
 
 	if c.early { // Done comes in the middle of everything
 		for range r.IntN(2000) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,9 +24,10 @@ type worker struct {
 	pool       *Pool
 	prev, next *worker // in pool.active while it has a goroutine, else next in pool.idle
 
-	scope  *scope // for whom it runs something now; nil if for nobody. Written under pool.mu, as the next two
-	task   Task   // what it runs, if that is a plain task
-	job    *job   // … if it is a job. If it is neither, it is a notice
+	scope  *scope       // for whom it runs something now; nil if for nobody. Written under pool.mu, as the next two
+	job    *job         // what it runs, if that is a job
+	plain  bool         // it is a plain task. If it is neither, it is a notice
+	task   atomic.Value // the plain Task; kept here, with no lock, for who gives it up
 	step   step
 	fate   Fate
 	err    error
@@ -68,7 +70,7 @@ func (w *worker) loop() (again bool) {
 	defer w.caught(&again)
 	p := w.pool
 	if w.step == stepNone {
-		p.mu.Lock()
+		p.lock()
 		p.seeking = false
 		p.active.push(w)
 	} else {
@@ -88,60 +90,85 @@ func (w *worker) loop() (again bool) {
 			rechecked, p.seeking = true, true
 			p.mu.Unlock()
 			runtime.Gosched()
-			p.mu.Lock()
+			p.lock()
 			p.seeking = false
 			continue
 		}
 		rechecked = false
 		p.unlock()
-		if w.runs++; w.runs%yieldCheck == 0 {
-			w.yield()
-		}
+		w.yield()
 		w.step = stepRun
 		w.execute()
+		for w.advance() {
+			w.execute()
+		}
 		w.finish()
 	}
+}
+
+// advance goes on to another of the pool's own tasks without the lock, if it can.
+func (w *worker) advance() bool {
+	p := w.pool
+	if w.err != nil || !w.plain || !w.scope.isRoot() {
+		return false
+	}
+	t := p.outlet.next()
+	if t == nil {
+		return false
+	}
+	w.task.Store(t)
+	w.yield()
+	return true
 }
 
 // takeLocked takes the next slot from the ring, if the worker may.
 func (w *worker) takeLocked() bool {
 	p := w.pool
+	w.scope = nil
+	if w.plain {
+		w.plain, w.task = false, atomic.Value{}
+	}
 	if !p.mayStartLocked() {
-		w.scope, w.task = nil, nil
 		return false
 	}
+	if p.root.line.tasks.size == 1 && p.intake.isOpen() {
+		p.takeInLocked()
+		p.openIntakeLocked()
+	}
 	s, slot := p.rings.pop(&p.spare)
-	var plain bool
-	w.scope = s
-	if w.task, plain = slot.(Task); !plain {
-		w.job, _ = slot.(*job)
-		if s == nil {
-			return false
-		}
+	if s == nil {
+		return false
 	}
 	p.busy++
-	w.peers = p.busy
-	if !plain {
-		if w.job == nil {
-			return true
-		}
-		w.job.takenLocked(p)
+	w.scope, w.peers = s, p.busy
+	switch slot := slot.(type) {
+	case Task:
+		w.plain = true
+		w.task.Store(slot)
+	case *job:
+		w.job = slot
+		slot.takenLocked(p)
+	case notice:
+		return true
 	}
 	p.queued--
 	p.running++
 	s.running++
+	if w.plain && s.isRoot() {
+		p.openOutletLocked()
+	}
 	return true
 }
 
 // hasTask reports whether the worker has a task, as opposed to a notice or nothing.
-func (w *worker) hasTask() bool { return w.task != nil || w.job != nil }
+func (w *worker) hasTask() bool { return w.plain || w.job != nil }
 
 // slot is the task that the worker has.
 func (w *worker) slot() slot {
 	if w.job != nil {
 		return w.job
 	}
-	return w.task
+	return w.task.Load()
 }
 
 // leaveLocked ends a worker, and releases the lock. Another goroutine may use
@@ -159,6 +186,9 @@ func (w *worker) leaveLocked() {
 }
 
 func (w *worker) yield() {
+	if w.runs++; w.runs%yieldCheck != 0 {
+		return
+	}
 	now := ticks()
 	if now-w.since < w.slice {
 		return
@@ -172,8 +202,8 @@ func (w *worker) yield() {
 // execute runs what was taken and sets its fate.
 func (w *worker) execute() {
 	switch {
-	case w.task != nil:
-		w.setFate(w.task(&w.scope.ctx))
+	case w.plain:
+		w.setFate(w.task.Load().(Task)(&w.scope.ctx))
 	case w.job != nil:
 		w.executeJob(w.job)
 	default:
@@ -205,7 +235,7 @@ func (w *worker) finish() {
 		w.report()
 		w.step = stepCount
 	}
-	p.mu.Lock()
+	p.lock()
 	w.step = stepNone
 	if w.abandoned {
 		return
@@ -230,7 +260,7 @@ func (w *worker) report() {
 	if w.step < stepHook {
 		w.step = stepLog
 		w.result = describe(w.slot(), w.fate, w.err)
-		p.mu.Lock()
+		p.lock()
 		late := w.abandoned
 		w.reporting = !late
 		p.mu.Unlock()

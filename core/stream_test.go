@@ -1,0 +1,167 @@
+package taskpool_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/elite-libs/taskpool/core"
+)
+
+// Plain tasks that come one by one, behind others that wait, are counted late. The
+// tests here are of what must hear of them all the same.
+
+// stream adds n tasks one by one, and fails the test if one is refused.
+func stream(t *testing.T, p *taskpool.Pool, n int, task func(i int) taskpool.Task) {
+	t.Helper()
+	for i := range n {
+		must(t, p.Add(task(i)))
+	}
+}
+
+func nops(int) taskpool.Task { return nop }
+
+func TestStreamKeepsItsOrderAroundADelayedJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{Workers: 1})
+		g := newGate()
+		must(t, p.Add(g.task))
+		<-g.begun
+		var ran, want trail
+		add := func(step string) {
+			want.add("%s", step)
+			must(t, p.Add(ran.task(step)))
+		}
+		must(t, p.Submit(taskpool.Job{Run: ran.task("delayed"), Delay: time.Second}))
+		for i := range 20 {
+			add(fmt.Sprint("before ", i))
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		want.add("delayed")
+		for i := range 20 {
+			add(fmt.Sprint("after ", i))
+		}
+		g.open()
+		drain(t, p)
+		equal(t, "the order", fmt.Sprint(ran.all()), fmt.Sprint(want.all()))
+	})
+}
+
+func TestStreamRespectsTheQueueLimit(t *testing.T) {
+	for _, limit := range []int{1, 7, 61, 62, 63, 66, 67, 200} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPool(taskpool.Config{Workers: 2, QueueLimit: limit})
+			p.Pause()
+			stream(t, p, limit+2, nops) // a place for each idle worker, too
+			wantErr(t, "one more", p.Add(nop), taskpool.ErrOverloaded)
+			_, s := p.Begin(context.Background())
+			wantErr(t, "one more of a request", s.Add(nop), taskpool.ErrOverloaded)
+			equal(t, "queued", balanced(t, p).Queued, limit+2)
+			p.Resume()
+			equal(t, "ran", done(t, p).Succeeded, limit+2)
+		})
+	}
+}
+
+// A smaller pool does not become idle when a job goes to wait for another run:
+// that takes a place in the queue.
+func TestRetryThatWaitsTakesAPlaceFromAStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 12
+		p := newPool(taskpool.Config{Workers: 2, QueueLimit: limit})
+		fail := make(chan struct{})
+		for range 2 {
+			must(t, p.Submit(taskpool.Job{
+				Run:   func(context.Context) error { <-fail; return errTask },
+				Retry: taskpool.Backoff(2, time.Hour, time.Hour),
+			}))
+		}
+		synctest.Wait()
+		p.Resize(1)
+		stream(t, p, limit-2, nops)
+		fail <- struct{}{}
+		synctest.Wait()
+		must(t, p.Add(nop))
+		wantErr(t, "one more", p.Add(nop), taskpool.ErrOverloaded)
+		close(fail)
+		done(t, p)
+	})
+}
+
+func TestStreamIsRefusedAfterDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{Workers: 1})
+		g := newGate()
+		must(t, p.Add(g.task))
+		stream(t, p, 20, nops)
+		go func() { done(t, p) }()
+		synctest.Wait()
+		wantErr(t, "Add", p.Add(nop), taskpool.ErrDone)
+		g.open()
+		equal(t, "succeeded", done(t, p).Succeeded, 21)
+	})
+}
+
+func TestResultsOfAStreamAreKeptInTheirOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{Workers: 1, Results: taskpool.KeepAll})
+		p.Pause()
+		stream(t, p, 40, nops)
+		p.Resume()
+		r := drain(t, p)
+		equal(t, "results", len(r.Results), 40)
+		equal(t, "succeeded", r.Succeeded, 40)
+	})
+}
+
+// Who drains, or looks at the numbers, while tasks follow each other is told of
+// every one that has ended.
+func TestStreamIsCountedAtEveryMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 150
+		p := newPool(taskpool.Config{Workers: 1})
+		begun, goOn := make(chan int), make(chan struct{})
+		p.Pause()
+		stream(t, p, n, func(i int) taskpool.Task {
+			return func(context.Context) error { begun <- i; <-goOn; return nil }
+		})
+		p.Resume()
+		for i := range n {
+			equal(t, "begun", <-begun, i)
+			if i%7 == 0 {
+				s := balanced(t, p)
+				equal(t, "running, queued, succeeded", fmt.Sprint(s.Running, s.Queued, s.Succeeded), fmt.Sprint(1, n-i-1, i))
+			}
+			goOn <- struct{}{}
+		}
+		equal(t, "succeeded", drain(t, p).Succeeded, n)
+	})
+}
+
+// A task that is given up after it has followed another is the one that is named.
+func TestAbandonedTaskOfAStreamIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{Workers: 1})
+		release := make(chan struct{})
+		p.Pause()
+		stream(t, p, 20, nops)
+		must(t, p.Add(stuckIn(release)))
+		stream(t, p, 20, nops)
+		p.Resume()
+		synctest.Wait()
+		r, _ := p.Done(canceled())
+		equal(t, "succeeded, canceled, abandoned", fmt.Sprint(r.Succeeded, r.Canceled, r.Abandoned), "20 20 1")
+		last := r.Results[len(r.Results)-1]
+		equal(t, "fate", last.Fate, taskpool.FateAbandoned)
+		equal(t, "named after the stuck one", strings.Contains(last.Name, "stuckIn"), true)
+		close(release)
+	})
+}
+
+func stuckIn(release chan struct{}) taskpool.Task {
+	return func(context.Context) error { <-release; return nil }
+}
