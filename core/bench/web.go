@@ -72,9 +72,8 @@ func besideBare(f framework, as string, tasks, clients int, take func(r Run, s, 
 }
 
 // foreground is how long a request to a trivial handler takes while the pool
-// computes, from the moment at which it was due: a client asks a millisecond
-// after each answer. One that asked at once would see mostly the few moments in
-// which answers are fast.
+// computes, from the moment at which it was due: one is due each millisecond,
+// whether the last has been answered or not.
 func foreground(open opener, q float64) measure {
 	return func(r Run) (float64, error) {
 		s, err := openSite(frameworks[0], bare, 0, 1)
@@ -86,11 +85,12 @@ func foreground(open opener, q float64) measure {
 			for i := range ts {
 				ts[i].work = func() { spin(time.Millisecond) }
 			}
-			seen, err := sample(saturate(open, ts), time.Millisecond, s.clients[0].ask)
+			const interval = time.Millisecond
+			seen, err := sample(saturate(open, ts), interval, s.clients[0].ask)
 			if err != nil {
 				return nil, err
 			}
-			return seen, checkOnce(ts)
+			return regular(seen, float64(interval)), checkOnce(ts)
 		})
 		return v, errors.Join(err, s.close())
 	}
