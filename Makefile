@@ -9,7 +9,7 @@ LINT        := v2.15.0
 VULN        := v1.9.0
 LINT_BIN    := .bin/golangci-lint-$(LINT)
 
-.PHONY: help run test race chaos ci fmt vet alone newest lint vuln tidy tidy-check bench bench-full microbench compare docs-check release-check go cc
+.PHONY: help run test race chaos ci fmt vet alone newest lint vuln tidy tidy-check bench bench-full syscalls microbench compare docs-check release-check go cc
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -74,6 +74,10 @@ bench: compare ## the engine beside its peers at their newest versions, and the 
 
 bench-full: compare ## the same for publishing, with the workloads that take long (an hour); also writes .bin/bench.md, and .bin/bench.txt for benchstat
 	.bin/compare -full -rounds 10 -budget 1s -markdown .bin/bench.md -benchfmt .bin/bench.txt
+
+syscalls: go ## count the system calls of a request with the middleware and without (a minute; it needs strace)
+	cd core/bench && GOWORK=off $(GO) build -modfile=newest.mod -o $(CURDIR)/.bin/syscalls ./cmd/syscalls
+	.bin/syscalls
 
 compare: go ## build .bin/compare, which bench runs: its flags choose what is measured
 	cd core/bench && GOWORK=off $(GO) build -modfile=newest.mod -o $(CURDIR)/.bin/compare ./cmd/compare

@@ -3,12 +3,9 @@ package bench
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"runtime"
 
 	taskpool "github.com/elite-libs/taskpool/core"
-	httppool "github.com/elite-libs/taskpool/nethttp"
 )
 
 // The allocations are the engine's alone. The pool is paused while they are
@@ -44,15 +41,6 @@ func scopeAllocs(r Run) (float64, error) {
 	return got, ended(p, 4*n, &t)
 }
 
-// requestAllocs is what the net/http middleware allocates for a request that
-// adds no task.
-func requestAllocs(r Run) (float64, error) {
-	p := taskpool.New(taskpool.Config{})
-	h := httppool.Middleware(p)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	w, req := discard{http.Header{}}, httptest.NewRequest(http.MethodGet, "/", nil)
-	return allocs(r.size(20_000), func() { h.ServeHTTP(w, req) }), nil
-}
-
 // ended runs what waits in a paused pool, and checks that it was the task, n
 // times.
 func ended(p *taskpool.Pool, n int, t *task) error {
@@ -73,10 +61,3 @@ func allocs(n int, f func()) float64 {
 	runtime.ReadMemStats(&after)
 	return float64(after.Mallocs-before.Mallocs) / float64(n)
 }
-
-// discard is the least that a ResponseWriter can be.
-type discard struct{ h http.Header }
-
-func (d discard) Header() http.Header         { return d.h }
-func (d discard) Write(p []byte) (int, error) { return len(p), nil }
-func (d discard) WriteHeader(int)             {}

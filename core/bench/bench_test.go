@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -61,5 +62,17 @@ func TestTaskRunTwiceFailsTheMeasurement(t *testing.T) {
 func TestMeasureKnowsWhatThereIs(t *testing.T) {
 	if _, err := bench.Measure("OneProducer/limit=4", "nobody", bench.Run{}); err == nil {
 		t.Error("got no error for an entrant that there is not")
+	}
+}
+
+func TestModulesAreRequired(t *testing.T) {
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range bench.Modules {
+		if !strings.Contains(string(mod), m+" v") {
+			t.Errorf("go.mod does not require %s", m)
+		}
 	}
 }

@@ -11,14 +11,28 @@ type Entrant struct {
 const Engine = "engine"
 
 const (
-	rawGo     = "a plain construct: no isolation of panics, no ledger, no shutdown"
-	noLimit   = rawGo + ", no limit"
-	ownLimit  = "its group is not on a shared pool: no limit is shared"
-	slower    = "the slower of its two ways, with a future that nobody looks at"
-	noGroup   = "nothing knows when the tasks of the request have ended"
-	noPool    = "no tasks: what the machine does by itself"
-	noHandler = "the handler without the middleware"
+	rawGo    = "a plain construct: no isolation of panics, no ledger, no shutdown"
+	noLimit  = rawGo + ", no limit"
+	ownLimit = "its group is not on a shared pool: no limit is shared"
+	slower   = "the slower of its two ways, with a future that nobody looks at"
+	noGroup  = "nothing knows when the tasks of the request have ended"
+	noPool   = "no tasks: what the machine does by itself"
+	noTasks  = "the handler without the middleware, and without tasks; as a ratio, to itself: what noise does"
 )
+
+// Modules are what the engine is compared with, and what its middleware is
+// measured in.
+var Modules = []string{
+	"github.com/alitto/pond/v2",
+	"github.com/panjf2000/ants/v2",
+	"github.com/sourcegraph/conc",
+	"golang.org/x/sync",
+	"github.com/gammazero/workerpool",
+	"github.com/gin-gonic/gin",
+	"github.com/labstack/echo/v4",
+	"github.com/gofiber/fiber/v2",
+	"github.com/valyala/fasthttp",
+}
 
 // A contender is a way to run tasks on a pool.
 type contender struct {
@@ -92,4 +106,14 @@ var futurePools = []Entrant{
 	{Engine, "", promised(openEngineFutures)},
 	{"pond", "", promised(openPondFutures)},
 	{"goroutines", noLimit, promised(openGoFutures)},
+}
+
+// ways are the ways in which a framework serves requests, each measured by what
+// take makes of it.
+func ways(f framework, tasks int, take func(f framework, as string, tasks int) measure) []Entrant {
+	es := []Entrant{{Engine, "", take(f, Engine, tasks)}, {bare, noTasks, take(f, bare, 0)}}
+	if tasks > 0 {
+		es = append(es, Entrant{goroutines, noLimit, take(f, goroutines, tasks)})
+	}
+	return es
 }

@@ -5,6 +5,7 @@ package bench
 var (
 	Median    = median
 	Quantile  = quantile
+	Regular   = regular
 	ParseLine = parseLine
 )
 

@@ -28,3 +28,16 @@ func quantile(values []float64, q float64) float64 {
 	s := slices.Sorted(slices.Values(values))
 	return s[max(int(math.Ceil(q*float64(len(s))))-1, 0)]
 }
+
+// regular adds to the waits of a client those of the others that would have come
+// meanwhile, one each interval: a stall stops the client that would measure it, and
+// would else count once however long it is.
+func regular(waits []float64, interval float64) []float64 {
+	all := waits
+	for _, w := range waits {
+		for w -= interval; w > 0; w -= interval {
+			all = append(all, w)
+		}
+	}
+	return all
+}

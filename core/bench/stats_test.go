@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/elite-libs/taskpool/core/bench"
@@ -55,5 +56,13 @@ func TestQuantile(t *testing.T) {
 	}
 	if got := bench.Quantile(nil, 0.5); !math.IsNaN(got) {
 		t.Errorf("of nothing: got %v, want NaN", got)
+	}
+}
+
+func TestRegularAddsTheWaitsThatAStallHides(t *testing.T) {
+	waits := []float64{0.5, 3.5, 1}
+	want := []float64{0.5, 3.5, 1, 2.5, 1.5, 0.5}
+	if got := bench.Regular(waits, 1); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

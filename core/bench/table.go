@@ -179,7 +179,7 @@ func scale(v float64, unit string) (by float64, suffix string) {
 	switch {
 	case unit == "B/task":
 		return 1, " B"
-	case unit == "allocs/op":
+	case unit == "allocs/op", unit == "ratio":
 		return 1, ""
 	case unit == "req/s":
 		return 1, "/s"
@@ -193,6 +193,8 @@ func scale(v float64, unit string) (by float64, suffix string) {
 
 func digits(v float64) string {
 	switch {
+	case v < 1:
+		return fmt.Sprintf("%.3f", v)
 	case v < 10:
 		return fmt.Sprintf("%.2f", v)
 	case v < 100:

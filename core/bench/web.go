@@ -1,109 +1,82 @@
 package bench
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"sync"
 	"time"
-
-	taskpool "github.com/elite-libs/taskpool/core"
-	httppool "github.com/elite-libs/taskpool/nethttp"
 )
 
-// A site is a server on the loopback interface and a client with connections to
-// it that are kept alive. Both are in the measured process.
-type site struct {
-	server http.Server
-	client http.Client
-	url    string
-	served chan error
-}
+// pairs is the least number of pairs that a ratio is the median of. A ratio that
+// is near one takes more passes than another figure.
+const (
+	pairs      = 10
+	ratioTakes = 3 // budgets
+)
 
-func newSite(track bool, h http.Handler) (*site, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	s := &site{url: "http://" + ln.Addr().String(), served: make(chan error, 1)}
-	s.server.Handler = h
-	if track {
-		httppool.Track(&s.server)
-	}
-	s.client.Transport = &http.Transport{MaxIdleConnsPerHost: clients}
-	go func() { s.served <- s.server.Serve(ln) }()
-	return s, nil
-}
-
-func (s *site) get() error {
-	res, err := s.client.Get(s.url)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("got status %d", res.StatusCode)
-	}
-	_, err = io.Copy(io.Discard, res.Body)
-	return err
-}
-
-func (s *site) close() error {
-	s.client.CloseIdleConnections()
-	err := s.server.Shutdown(context.Background())
-	if served := <-s.served; err == nil && !errors.Is(served, http.ErrServerClosed) {
-		err = served
-	}
-	return err
-}
-
-func hello(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }
-
-// requests is how many requests a second are served by a handler, bare or in the
-// middleware, that adds no task.
-func requests(middleware bool) measure {
-	return func(r Run) (float64, error) {
-		var h http.Handler = http.HandlerFunc(hello)
-		if middleware {
-			h = httppool.Middleware(taskpool.New(taskpool.Config{}))(h)
-		}
-		s, err := newSite(middleware, h)
-		if err != nil {
-			return 0, err
-		}
-		const callers = 8
-		n := r.size(2_000)
-		v, err := r.passes(func() (float64, error) {
-			var first error
-			var once sync.Once
-			start := time.Now()
-			share(n, callers, func(from, to int) {
-				for range to - from {
-					if err := s.get(); err != nil {
-						once.Do(func() { first = err })
-						return
-					}
+// middlewareRatio is the ratio of the requests per second that a way to serve has
+// to those of the bare handler. Both servers are in this process, and passes of
+// some milliseconds alternate between them, so that what slows the machine down
+// slows down both of a pair, or one pair among many. Nothing collects garbage
+// between passes: what a server leaves behind is its own cost.
+func middlewareRatio(f framework, as string, tasks int) measure {
+	return besideBare(f, as, tasks, 8, func(r Run, s, b *site) (float64, error) {
+		var ratios []float64
+		n := r.size(100)
+		for start := time.Now(); len(ratios) <= pairs || time.Since(start) < ratioTakes*r.Budget; {
+			var rates [2]float64
+			for i := range rates {
+				i ^= len(ratios) % 2 // who is first changes
+				var err error
+				if rates[i], err = [...]*site{s, b}[i].rate(n); err != nil {
+					return 0, err
 				}
-			})
-			return float64(time.Second) / per(n, start), first
-		})
+			}
+			ratios = append(ratios, rates[0]/rates[1])
+		}
+		return median(ratios[1:]), nil // the first pair warms up
+	})
+}
+
+// requestAllocs is the allocations of a request: those that a way to serve adds
+// to the bare handler's, or if it is that one, its own.
+func requestAllocs(f framework, as string, tasks int) measure {
+	return besideBare(f, as, tasks, 1, func(r Run, s, b *site) (float64, error) {
+		n := r.size(2_000)
+		count := func(s *site) (got float64, err error) {
+			got = allocs(1, func() { err = s.ask(n) }) / float64(n)
+			return got, err
+		}
+		got, err := count(s)
+		without, err2 := count(b)
+		if as == bare {
+			without = 0
+		}
+		return got - without, errors.Join(err, err2)
+	})
+}
+
+// besideBare measures a way to serve beside the bare handler, each with a number
+// of clients.
+func besideBare(f framework, as string, tasks, clients int, take func(r Run, s, b *site) (float64, error)) measure {
+	return func(r Run) (float64, error) {
+		s, err := openSite(f, as, tasks, clients)
 		if err != nil {
 			return 0, err
 		}
-		return v, s.close()
+		b, err := openSite(f, bare, 0, clients)
+		if err != nil {
+			return 0, errors.Join(err, s.close())
+		}
+		v, err := take(r, s, b)
+		return v, errors.Join(err, s.close(), b.close())
 	}
 }
 
 // foreground is how long a request to a trivial handler takes while the pool
-// computes, from the moment at which it was due: a client asks a millisecond
-// after each answer. One that asked at once would see mostly the few moments in
-// which answers are fast.
+// computes, from the moment at which it was due: one is due each millisecond,
+// whether the last has been answered or not.
 func foreground(open opener, q float64) measure {
 	return func(r Run) (float64, error) {
-		s, err := newSite(false, http.HandlerFunc(hello))
+		s, err := openSite(frameworks[0], bare, 0, 1)
 		if err != nil {
 			return 0, err
 		}
@@ -112,18 +85,13 @@ func foreground(open opener, q float64) measure {
 			for i := range ts {
 				ts[i].work = func() { spin(time.Millisecond) }
 			}
-			if err := s.get(); err != nil { // the connection
-				return nil, err
-			}
-			seen, err := sample(saturate(open, ts), time.Millisecond, s.get)
+			const interval = time.Millisecond
+			seen, err := sample(saturate(open, ts), interval, s.clients[0].ask)
 			if err != nil {
 				return nil, err
 			}
-			return seen, checkOnce(ts)
+			return regular(seen, float64(interval)), checkOnce(ts)
 		})
-		if err != nil {
-			return 0, err
-		}
-		return v, s.close()
+		return v, errors.Join(err, s.close())
 	}
 }

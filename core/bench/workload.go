@@ -52,7 +52,6 @@ func Workloads() []Workload {
 		},
 		allocations("Allocs/of=Add", "allocations: Add of a prepared func", 0, addAllocs),
 		allocations("Allocs/of=Scope", "allocations: a scope with four tasks", 1, scopeAllocs),
-		allocations("Allocs/of=Request", "allocations: a net/http request without tasks", 3, requestAllocs),
 		{
 			Name: "BehindQueue", Text: "a scope behind 100 000 tasks of 5 µs, p50", Unit: "p50-ns",
 			Asked: 100e3, Aim: 20e3, Absolute: true, LeftOut: lacksQueue,
@@ -67,11 +66,9 @@ func Workloads() []Workload {
 			Name: "PoolPerRequest", Text: "a pool made, run for one task, and done", Unit: "ns/op",
 			Asked: 3000, Aim: 1500, Absolute: true, Entrants: freshPools,
 		},
-		{
-			Name: "Middleware", Text: "loopback HTTP, no task added, requests per second", Unit: "req/s",
-			Asked: 0.97, Aim: 0.99, More: true,
-			Entrants: []Entrant{{Engine, "", requests(true)}, {"bare", "", requests(false)}},
-		},
+	}
+	for _, f := range frameworks {
+		ws = append(ws, ratioOfBare(f, 0, 0.97, 0.99), requestAllocations(f, 0, f.allocs))
 	}
 	return append(ws, fullWorkloads()...)
 }
@@ -82,14 +79,21 @@ func fullWorkloads() []Workload {
 		return Workload{Name: name, Text: text, Unit: unit, Full: true, Entrants: es, LeftOut: leftOut}
 	}
 	const million = 1_000_000
-	ws := []Workload{
+	var ws []Workload
+	for _, f := range frameworks {
+		for _, w := range []Workload{ratioOfBare(f, scopeSize, 0, 0), requestAllocations(f, scopeSize, 0)} {
+			w.Full = true
+			ws = append(ws, w)
+		}
+	}
+	ws = append(ws,
 		full("QueuedMillion", "a plain task of 1 000 000 that wait", "B/task",
 			entrants(queueing, func(o opener) measure { return queuedBytes(o, million) }), lacksQueue),
 		full("Collection", "a garbage collection while 1 000 000 tasks wait", "ns/op",
 			entrants(queueing, func(o opener) measure { return collection(o, million, false) }), lacksQueue),
 		full("CollectionPause", "its pauses", "ns/op",
 			entrants(queueing, func(o opener) measure { return collection(o, million, true) }), lacksQueue),
-	}
+	)
 	for e := 3; e <= 7; e++ {
 		ws = append(ws, full(fmt.Sprintf("LongQueue/tasks=1e%d", e),
 			fmt.Sprintf("a task of 10^%d that wait: it is flat if it stays the same", e), "ns/op",
@@ -136,4 +140,23 @@ func allocations(name, text string, asked float64, m measure) Workload {
 		Name: name, Text: text, Unit: "allocs/op", Asked: asked, Aim: asked, Absolute: true, Whole: true,
 		Entrants: []Entrant{{Engine, "", m}},
 	}
+}
+
+// ratioOfBare and requestAllocations are of a framework's requests with a number
+// of tasks each, in the middleware and beside that without it.
+func ratioOfBare(f framework, tasks int, asked, aim float64) Workload {
+	return Workload{
+		Name: fmt.Sprintf("Middleware/%s/tasks=%d", f.name, tasks),
+		Text: fmt.Sprintf("%s: requests per second, of the bare handler's, tasks: %d", f.name, tasks),
+		Unit: "ratio", Asked: asked, Aim: aim, Absolute: asked > 0, More: true,
+		Entrants: ways(f, tasks, middlewareRatio),
+	}
+}
+
+func requestAllocations(f framework, tasks int, asked float64) Workload {
+	w := allocations(fmt.Sprintf("Allocs/of=Request/%s/tasks=%d", f.name, tasks),
+		fmt.Sprintf("%s: allocations added to a request's, tasks: %d", f.name, tasks), asked, nil)
+	w.Absolute = asked > 0
+	w.Entrants = ways(f, tasks, requestAllocs)
+	return w
 }

@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,7 +109,7 @@ func comparison(only string, full bool) (c bench.Comparison, err error) {
 	return c, nil
 }
 
-// peers are the modules that the engine is compared with, and their versions.
+// peers are bench.Modules and their versions.
 func peers() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -116,7 +117,7 @@ func peers() string {
 	}
 	var list []string
 	for _, m := range info.Deps {
-		if m.Replace == nil { // the siblings are
+		if slices.Contains(bench.Modules, m.Path) {
 			list = append(list, m.Path+" "+m.Version)
 		}
 	}
