@@ -7,9 +7,9 @@ import (
 )
 
 // Config configures a pool. Every value is valid; the zero Config is a usable
-// default. A pool takes a copy.
+// default. A pool takes a copy: what is changed later has no effect on it.
 type Config struct {
-	Name        string          // in logs and stats; default empty
+	Name        string          // in logs; default empty
 	Workers     int             // tasks that run at once; 0 or less means 4
 	QueueLimit  int             // tasks that wait: queued, staged, delayed, for a retry; 0 means 10 000, negative means no limit
 	Timeout     time.Duration   // of one run of one task, unless its Job says otherwise; 0 or less means none
@@ -17,8 +17,8 @@ type Config struct {
 	Results     Results         // which results a Report keeps; default KeepErrors
 	ResultLimit int             // how many results a Report keeps; counts are exact; 0 means 100, negative none
 	Grace       time.Duration   // how long after the handler's return the end of the response is waited for before staged tasks start all the same; 0 or less means 5 s
-	Logger      *slog.Logger    // a task's failure at Error, with the task's context; nil means slog.Default()
-	Hooks       Hooks
+	Logger      *slog.Logger    // a task's failure at Error, a task that overran its timeout at Warn, another run at Debug, each with the task's context; nil means slog.Default()
+	Hooks       Hooks           // what is called as tasks run and end; default none
 }
 
 // Hooks let a caller observe tasks. A nil func costs nothing. Hooks are called

@@ -31,13 +31,26 @@
 //
 // What begins scopes is a [Source]: a pool, which all requests share, or
 // [PerRequest], which makes a pool for each. [Hold] wraps either for platforms
-// that freeze a process between requests.
+// that freeze a process between requests. The middleware that takes a Source is
+// in the modules beside this one: nethttp, for every router that is net/http,
+// gin, echo and fiber.
+//
+// # Jobs
+//
+// A [Job] is a task with options, for [Pool.Submit] and [Scope.Submit]: a name,
+// a priority, a delay, a timeout, a [Retry] such as [Backoff], a [Lane] that it
+// shares with others, as those do that call one API. What waits for a time, for
+// its lane or for another run holds no worker. [Throttle] paces a lane by what an
+// API has answered, and [ParseRateLimit] reads that. [Async] adds a task that has
+// a value, and returns the [Promise] of it.
 //
 // # Contexts
 //
 // The context of a task has the values of the context that its scope was taken
 // from, and is not canceled when the request ends. It is canceled by the task's
 // timeout and by a [Pool.Done] that ran out of time; [context.Cause] says which.
+// Nothing stops a task that does not heed its context: it keeps its worker until
+// it returns.
 //
 // # Waiting
 //
@@ -58,4 +71,16 @@
 // fate: they harm no worker, no waiter and no other task. The ledger lives in
 // memory: a crash of the process loses what had not run. Work that must survive
 // a crash needs a durable queue.
+//
+// A task that failed or panicked is logged once, to Config.Logger. A [Report] and
+// [Hooks] tell the program, also of what a Done cut short.
+//
+// # Tests
+//
+// The [pooltest] package has a Recorder for the tests of handlers: it captures
+// what a handler adds, and lets it run. A pool that is made inside a bubble of
+// testing/synctest works there, with delays, retries and timeouts in the bubble's
+// time.
+//
+// [pooltest]: https://pkg.go.dev/github.com/elite-libs/taskpool/core/pooltest
 package taskpool

@@ -11,10 +11,11 @@ import (
 const farewell = time.Second
 
 // Done ends the pool: it waits until every accepted task has its fate. From its
-// call on Add, Submit and Begin are refused with ErrDone; scopes already open go
-// on accepting until Done returns or its ctx ends. A paused pool is resumed, a
-// delayed job starts at once, and one that waits for another run ends as
-// FateFailed: where there is time for retries, Drain first.
+// call on Add and Submit are refused with ErrDone, and so is what is added to a
+// scope that is begun later; scopes already open go on accepting until Done
+// returns or its ctx ends. A paused pool is resumed, a delayed job starts at once,
+// and one that waits for another run ends as FateFailed: where there is time for
+// retries, Drain first.
 // Scopes whose handler has returned are released at once (PoolDone); of the
 // open handlers, those are waited for whose scopes have tasks.
 //

@@ -31,6 +31,46 @@ func ExampleBackoff() {
 	// 3 runs, webhook: 410 Gone
 }
 
+// An API that says when to come again is believed, whatever the backoff would
+// have been.
+func ExampleRetryAfter() {
+	pool := taskpool.New(taskpool.Config{})
+	runs, began := 0, time.Now()
+	_ = pool.Submit(taskpool.Job{
+		Retry: taskpool.Backoff(5, 0, 0), // would not wait
+		Run: func(context.Context) error {
+			if runs++; runs == 1 {
+				return taskpool.RetryAfter(errors.New("429 Too Many Requests"), 10*time.Millisecond)
+			}
+			return nil
+		},
+	})
+
+	_, _ = pool.Drain(context.Background())
+	fmt.Println(runs, "runs, waited:", time.Since(began) >= 10*time.Millisecond)
+	// Output: 2 runs, waited: true
+}
+
+// A Retry is a function, so that any backoff library fits in.
+func ExampleRetry() {
+	thrice := func(attempt int, err error) (wait time.Duration, again bool) {
+		fmt.Println("run", attempt, "failed:", err)
+		return time.Millisecond, attempt < 3
+	}
+	pool := taskpool.New(taskpool.Config{})
+	_ = pool.Submit(taskpool.Job{Name: "sync", Retry: thrice, Run: func(context.Context) error {
+		return errors.New("no route to host")
+	}})
+
+	report, _ := pool.Drain(context.Background())
+	fmt.Println(report.Results[0].Attempts, "attempts")
+	// Output:
+	// run 1 failed: no route to host
+	// run 2 failed: no route to host
+	// run 3 failed: no route to host
+	// 3 attempts
+}
+
 // Two values are computed at the same time, and both are waited for.
 func ExampleAsync() {
 	pool := taskpool.New(taskpool.Config{})
@@ -45,6 +85,49 @@ func ExampleAsync() {
 	// Output:
 	// 42 <nil>
 	// "" the stock service is down
+}
+
+// A job's options, for a task that has a value. A refusal is known at once.
+func ExampleAsyncJob() {
+	pool := taskpool.New(taskpool.Config{})
+	job := taskpool.Job{Name: "price", Timeout: time.Second, Retry: taskpool.Backoff(3, time.Millisecond, time.Second)}
+	fetch := func(context.Context) (int, error) { return 42, nil }
+
+	price, err := taskpool.AsyncJob(pool, job, fetch)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(price.Await(context.Background()))
+
+	_, _ = pool.Done(context.Background())
+	_, err = taskpool.AsyncJob(pool, job, fetch)
+	fmt.Println("refused:", errors.Is(err, taskpool.ErrDone))
+	// Output:
+	// 42 <nil>
+	// refused: true
+}
+
+// The first of two that comes.
+func ExamplePromise_Settled() {
+	pool := taskpool.New(taskpool.Config{Workers: 2})
+	ctx, cancel := context.WithCancel(context.Background())
+	near := taskpool.Async(pool, func(context.Context) (string, error) { return "the near mirror", nil })
+	far := taskpool.Async(pool, func(context.Context) (string, error) {
+		<-ctx.Done() // it takes longer
+		return "the far mirror", nil
+	})
+
+	first := near
+	select {
+	case <-near.Settled():
+	case <-far.Settled():
+		first = far
+	}
+	fmt.Println(first.Await(ctx)) // returns at once
+	cancel()
+	_, _ = pool.Done(context.Background())
+	// Output: the near mirror <nil>
 }
 
 // Tasks may wait for each other, even on one worker: while a task waits, its
@@ -88,6 +171,24 @@ func ExampleThrottle() {
 	// Output:
 	// not paced <nil>
 	// 3 succeeded, 3 canceled
+}
+
+// A lane has a limit of its own, within that of the pool.
+func ExampleLane() {
+	pool := taskpool.New(taskpool.Config{
+		Workers: 8,
+		Lanes:   map[string]taskpool.Lane{"printer": {Limit: 1}},
+	})
+	printing := 0 // needs no lock: one at a time, and each sees what the one before did
+	for range 100 {
+		_ = pool.Submit(taskpool.Job{Lane: "printer", Run: func(context.Context) error {
+			printing++
+			return nil
+		}})
+	}
+	_, _ = pool.Done(context.Background())
+	fmt.Println(printing, "pages")
+	// Output: 100 pages
 }
 
 // A delayed job holds no worker and no goroutine. A drain waits for it; Done

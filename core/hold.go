@@ -9,7 +9,7 @@ import (
 
 // HoldOptions say how long Hold holds a request.
 type HoldOptions struct {
-	Limit time.Duration // the longest that a request is held; 0 or less means until its context ends. A task that holds, with Handle, has to get its worker back then
+	Limit time.Duration // the longest that a request is held; 0 or less means until its context ends. Where a task calls Handle, it then waits for its worker, too
 	Last  bool          // hold only the newest request that has tasks; it waits for those of the requests that it freed, too. One without tasks frees nobody and waits for nobody
 }
 

@@ -14,6 +14,12 @@ import (
 type Task func(ctx context.Context) error
 
 // A Job is a task with its options. The zero value of each field is its default.
+//
+// A Timeout cancels the context of the run; [context.Cause] says so, with an
+// error that is [context.DeadlineExceeded]. It stops nothing by force: a task
+// that does not heed its context keeps its worker, and what it returns counts.
+// One that overruns its Timeout by a second is logged, and counted in
+// Stats.Overrun until it returns.
 type Job struct {
 	Run      Task          // the work; nil is refused with ErrNilTask
 	Name     string        // in reports, hooks and logs; empty: the name of the function in Run

@@ -8,8 +8,9 @@ import (
 )
 
 // A Pool is the bounded engine that runs tasks. It is made with New, shared by
-// as many goroutines as like, and must not be copied. It has no goroutine while
-// it has nothing to do, so a pool that is dropped is simply collected.
+// as many goroutines as like, and must not be copied. The zero Pool and a nil one
+// refuse tasks and waits with an error. It has no goroutine while it has nothing
+// to do, so a pool that is dropped is simply collected.
 type Pool struct {
 	config  Config
 	plain   bool // a Task may run as it is: no timeout, no hook that has to see it
@@ -89,7 +90,7 @@ func newPool(c Config, source *perRequest) *Pool {
 }
 
 // Default returns a pool with the zero Config that the whole process shares. It
-// is made on first use.
+// is made on first use. Done ends it for the whole process: there is no second.
 func Default() *Pool { return defaultPool() }
 
 var defaultPool = sync.OnceValue(func() *Pool { return New(Config{}) })
@@ -99,8 +100,8 @@ var defaultPool = sync.OnceValue(func() *Pool { return New(Config{}) })
 // own, with no values and no scope. An error (ErrNilTask, ErrOverloaded,
 // ErrDone) means that none of them will ever run.
 //
-// The return of the Add call synchronizes with nothing; a task's start comes
-// after the call of Add, and its end before the return of a Drain that counts it.
+// The call of Add synchronizes before the start of its tasks, and the end of a
+// task before the return of a Drain or a Done that counts it.
 func (p *Pool) Add(tasks ...Task) error {
 	if !p.made() {
 		return errNoPool
@@ -111,8 +112,10 @@ func (p *Pool) Add(tasks ...Task) error {
 	return p.root.add(StartNow, tasks, nil)
 }
 
-// Submit is the long form of Add. A job whose Start is not StartNow is refused
-// with an error that wraps ErrNoScope: the pool has no response to wait for.
+// Submit is the long form of Add: each job has its options. It accepts all of
+// them or none, blocks as little, and has Add's errors and those of a bad Job. A
+// job whose Start is not StartNow is refused with an error that wraps ErrNoScope:
+// the pool has no response to wait for.
 func (p *Pool) Submit(jobs ...Job) error {
 	if !p.made() {
 		return errNoPool
@@ -125,8 +128,8 @@ func (p *Pool) Submit(jobs ...Job) error {
 	return p.root.submit(jobs, nil)
 }
 
-// Resize changes how many tasks run at once; below 1 is 1. Tasks that run go
-// on: a smaller pool is reached as they end.
+// Resize changes how many tasks run at once; below 1 is 1. It does not block:
+// tasks that run go on, and a smaller pool is reached as they end.
 func (p *Pool) Resize(workers int) {
 	if !p.made() {
 		return
@@ -139,8 +142,9 @@ func (p *Pool) Resize(workers int) {
 	p.unlock()
 }
 
-// Pause lets no further task start until Resume or Done. Running tasks go on,
-// and tasks are accepted within the queue limit.
+// Pause lets no further task start until Resume or Done. It does not block:
+// running tasks go on. Tasks are accepted within the queue limit, and a Drain
+// waits for them. After Done it does nothing.
 func (p *Pool) Pause() {
 	if !p.made() {
 		return
@@ -150,7 +154,7 @@ func (p *Pool) Pause() {
 	p.mu.Unlock()
 }
 
-// Resume ends a Pause.
+// Resume ends a Pause, however often Pause was called.
 func (p *Pool) Resume() {
 	if !p.made() {
 		return

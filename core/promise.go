@@ -8,8 +8,9 @@ import (
 	"sync/atomic"
 )
 
-// A Promise is the value that a task will have. It is made by Async, may be
-// copied as a pointer only, and may be awaited by any number of goroutines.
+// A Promise is the value that a task will have. It is made by Async or AsyncJob,
+// must not be copied, and may be awaited by any number of goroutines, any number
+// of times. A zero Promise is never settled.
 type Promise[T any] struct {
 	state   atomic.Uint32
 	waiters atomic.Pointer[chan struct{}] // closed when it is settled; made for the first who waits
@@ -30,7 +31,8 @@ type Adder interface{ Submit(jobs ...Job) error }
 
 // Async submits fn as a task and returns the promise of its value. It does not
 // block. If the task is refused, the promise is settled with the refusal, which is
-// then found where it is awaited; AsyncJob returns it.
+// then found where it is awaited; AsyncJob returns it. The task's failure is
+// logged as any other is, whether it is awaited or not.
 func Async[T any](to Adder, fn func(context.Context) (T, error)) *Promise[T] {
 	p, _ := AsyncJob(to, Job{}, fn)
 	return p
@@ -73,7 +75,9 @@ var (
 	errDiscarded = errors.New("taskpool: the task was discarded: the outcome of its request was another than it was staged for")
 )
 
-// Settled returns a channel that is closed when the task has its fate.
+// Settled returns a channel that is closed when the task has its fate: for a
+// select, after which Await returns at once. It does not block, and lends no
+// worker: inside a task, use Await.
 func (p *Promise[T]) Settled() <-chan struct{} {
 	if p.state.Load() == promiseSettled {
 		return closed
@@ -100,7 +104,9 @@ var closed = func() <-chan struct{} {
 
 // Await waits until the task has its fate and returns its value. The error is the
 // task's own, a *PanicError, ErrGoexit, the refusal, or one that says that the
-// task was discarded or canceled (then it wraps ErrDone). If ctx ends first it is the cause of ctx.
+// task was discarded, or canceled or abandoned by Done (then it wraps ErrDone,
+// unless the canceled task gave an error of its own). If ctx ends first it is the
+// cause of ctx, and the task goes on.
 //
 // Inside a task, with that task's context, Await lends the task's worker slot
 // while it waits, so that tasks may await each other even on one worker.

@@ -40,7 +40,8 @@ func Backoff(runs int, base, max time.Duration) Retry {
 }
 
 // Permanent wraps an error that another run would not mend: the task ends as
-// FateFailed whatever its Retry says. Permanent(nil) is nil.
+// FateFailed whatever its Retry says, also if the result is wrapped in turn. The
+// text is that of err. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -55,7 +56,8 @@ func (e *permanentError) Unwrap() error { return e.err }
 
 // RetryAfter wraps an error with the least time to wait before the next run, as
 // a server may ask for. If the Retry wants to wait longer, that counts. With a
-// nil Retry there is still one run. RetryAfter(nil, wait) is nil.
+// nil Retry there is still one run. The text is that of err. RetryAfter(nil, wait)
+// is nil.
 func RetryAfter(err error, wait time.Duration) error {
 	if err == nil {
 		return nil

@@ -9,7 +9,8 @@ import (
 // staged, what became of it. It is a small value to be copied freely and used
 // by many goroutines at once. Its tasks get the values of the context that it was
 // taken from, so what an inner middleware put there (a span, a user, a logger)
-// is seen. The zero Scope refuses tasks with ErrNoScope.
+// is seen. The zero Scope refuses tasks and waits with ErrNoScope, and its other
+// methods do nothing.
 //
 // The order within a scope is first in, first out. Staged tasks queue when the
 // response is sent.

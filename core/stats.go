@@ -9,7 +9,7 @@ import "time"
 type Stats struct {
 	Workers  int // how many tasks may run at once
 	Running  int // tasks that run, those included that wait for others and have lent their worker
-	Queued   int // tasks that wait for a worker
+	Queued   int // tasks that wait for a worker, or for room in their lane
 	Staged   int // tasks that wait for a response to be sent
 	Delayed  int // tasks that wait for their delay
 	Retrying int // tasks that wait for their next run

@@ -27,6 +27,9 @@ import (
 // Echo renders a handler's error after its middleware has returned; the
 // outcome has the status that was really written, and the error as Outcome.Err.
 //
+// Echo reuses its contexts, so a task must never see c: take what it needs before
+// the handler returns.
+//
 // With a nil src adding tasks fails with taskpool.ErrNoScope.
 func Middleware(src taskpool.Source) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {

@@ -9,6 +9,11 @@
 // Handlers, and code that knows nothing of HTTP, find the scope with
 // taskpool.FromContext(r.Context()).
 //
+// A task may outlive its request, so it uses the context that it is given, and
+// nothing that ends with the handler: not the ResponseWriter, nor the request's
+// body or context. Take what it needs of the request before; the analyzer
+// core/poolvet finds what was overlooked.
+//
 // # What is promised
 //
 // Nothing on the wire changes, no system call is added, and no response waits

@@ -2,6 +2,7 @@ package httppool_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -87,6 +88,103 @@ func ExampleTrack() {
 	_ = resp.Body.Close()
 	fmt.Println("after the last write:", <-exact)
 	// Output: after the last write: true
+}
+
+// A listener of one's own: here for its address.
+func ExampleServeListener() {
+	pool := taskpool.New(taskpool.Config{})
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = taskpool.FromContext(r.Context()).AfterResponse(func(context.Context) error {
+			fmt.Println("task")
+			return nil
+		})
+		_, _ = io.WriteString(w, "answer")
+	})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() {
+		srv := &http.Server{Handler: httppool.Middleware(pool)(handler)}
+		ended <- httppool.ServeListener(ctx, srv, ln, pool, 20*time.Second)
+	}()
+
+	resp, err := http.Get("http://" + ln.Addr().String())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = resp.Body.Close()
+	stop()
+	fmt.Println(resp.Status, "and an end in order:", <-ended)
+	// Output:
+	// task
+	// 200 OK and an end in order: <nil>
+}
+
+// With certificates in the TLSConfig the names of the files are empty.
+func ExampleServeTLS() {
+	pool := taskpool.New(taskpool.Config{})
+	test := httptest.NewTLSServer(nil) // for its certificate
+	defer test.Close()
+	srv := &http.Server{
+		Addr:      "127.0.0.1:0",
+		Handler:   httppool.Middleware(pool)(http.NotFoundHandler()),
+		TLSConfig: &tls.Config{Certificates: test.TLS.Certificates},
+	}
+
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	fmt.Println(httppool.ServeTLS(ctx, srv, "", "", pool, 20*time.Second))
+	// Output: <nil>
+}
+
+// Over TLS a server speaks HTTP/2, and a task starts as its request's stream ends.
+func ExampleServeListenerTLS() {
+	pool := taskpool.New(taskpool.Config{})
+	test := httptest.NewTLSServer(nil) // for its certificate, and a client that trusts it
+	defer test.Close()
+	client := test.Client()
+	client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_ = taskpool.FromContext(r.Context()).AfterResponse(func(ctx context.Context) error {
+			outcome, _ := taskpool.FromContext(ctx).Outcome()
+			fmt.Println(outcome.Release)
+			return nil
+		})
+	})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() {
+		srv := &http.Server{
+			Handler:   httppool.Middleware(pool)(handler),
+			TLSConfig: &tls.Config{Certificates: test.TLS.Certificates},
+		}
+		ended <- httppool.ServeListenerTLS(ctx, srv, ln, "", "", pool, 20*time.Second)
+	}()
+
+	resp, err := client.Get("https://" + ln.Addr().String())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = resp.Body.Close()
+	stop()
+	err = <-ended
+	fmt.Println(resp.Proto, err)
+	// Output:
+	// stream closed
+	// HTTP/2.0 <nil>
 }
 
 // An adapter for a framework on net/http whose handlers return errors.

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
 	"github.com/elite-libs/taskpool/core/pooltest"
@@ -37,4 +39,30 @@ func TestHandlerIsTestedWithARecorder(t *testing.T) {
 			t.Errorf("%s: got %+v, want one task that ran and one that was discarded", path, r)
 		}
 	}
+}
+
+// Within a bubble of synctest a test of a handler waits for no clock.
+func TestHandlerIsTestedInABubble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tasks := pooltest.NewRecorder(t)
+		remind := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			err := taskpool.FromContext(r.Context()).Submit(taskpool.Job{
+				Name:  "reminder",
+				Start: taskpool.StartOnSuccess,
+				Delay: 24 * time.Hour,
+				Run:   func(context.Context) error { return nil },
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		began := time.Now()
+		httppool.Middleware(tasks)(remind).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil))
+		if got := time.Since(began); got != 0 {
+			t.Errorf("the answer took %v", got)
+		}
+		if r := tasks.Run(); r.Succeeded != 1 || time.Since(began) != 24*time.Hour {
+			t.Errorf("got %+v after %v, want one task after a day", r, time.Since(began))
+		}
+	})
 }

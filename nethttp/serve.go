@@ -19,12 +19,15 @@ import (
 const DefaultLimit = 25 * time.Second
 
 // Serve listens on srv.Addr and serves until ctx ends; then it shuts down within
-// limit and returns. It tracks the server (see Track).
+// limit and returns. It tracks the server (see Track). src is the Source that the
+// middleware was given; a nil one is refused with an error.
 //
 // Shutting down is in this order. The server accepts no more and finishes its
 // requests; for that it has half of limit, then what is still open is closed, so
 // that a stream cannot eat the time of the tasks. Then src.Done finishes the
-// tasks with all the time that is left. A limit of 0 or less means DefaultLimit.
+// tasks with all the time that is left. If they do not end in it, Done cuts them
+// short, which takes a second more for a task that does not heed its context, and
+// another for a hook that hangs. A limit of 0 or less means DefaultLimit.
 //
 // The error joins those of serving, of the server's shutdown and of Done; it is
 // nil if nothing was cut short. What tasks returned is in no error: they are

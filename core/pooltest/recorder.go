@@ -22,8 +22,10 @@ import (
 //	… tasks.Pending() has what waits to run
 //	… tasks.Run() lets it run and says what became of it
 //
-// A handler that awaits a task needs a Recorder that is not paused. In a bubble
-// of testing/synctest it is to be made within, as any pool is.
+// A handler that awaits a task needs a Recorder that is not paused. It works in a
+// bubble of testing/synctest, where a delay of a day takes no time: make it within
+// the bubble, as any pool. It is safe for concurrent use. Make one for each test,
+// with NewRecorder: its zero value is not usable.
 type Recorder struct {
 	*taskpool.Pool // its methods too: Pause, Resume, Stats
 

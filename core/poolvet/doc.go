@@ -4,6 +4,10 @@
 //	go install github.com/elite-libs/taskpool/core/poolvet/cmd/poolvet@latest
 //	go vet -vettool=$(which poolvet) ./...
 //
+// Asked for a fixed version instead of latest, the Go command may answer that core
+// does not contain this package: where GOPRIVATE or GONOPROXY is set, it looks for
+// it in the core that is in its cache (go.dev/issue/58116). Unset both for it.
+//
 // It reports three things:
 //
 //   - A go statement in a handler that uses the request's context, the request

@@ -1,3 +1,4 @@
+// No sibling is required here: that would need a replace directive, and go install takes no module by version that has one.
 module github.com/elite-libs/taskpool/core/poolvet
 
 go 1.25.0

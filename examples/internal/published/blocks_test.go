@@ -9,17 +9,21 @@ import (
 	"testing"
 )
 
-// Every block of Go compiles and passes go vet, on the modules of this tree.
+// Every block of Go compiles and passes go vet, on the modules of this tree. Those that are tests pass.
 func TestBlocksCompile(t *testing.T) {
 	module := filepath.Join(clone(t), "examples")
-	var paths []string
+	var paths, tests []string
 	for _, d := range documents(t) {
 		for _, b := range d.programs() {
 			if !b.formatted() {
 				b.errorf(t, "gofmt would change the block")
 			}
-			path := fmt.Sprintf("./internal/block%d", len(paths))
-			write(t, filepath.Join(module, path, "main.go"), b.program(t))
+			path, file := fmt.Sprintf("./internal/block%d", len(paths)), "main.go"
+			if b.isTest() {
+				file = "main_test.go"
+				tests = append(tests, path)
+			}
+			write(t, filepath.Join(module, path, file), b.program(t))
 			paths = append(paths, path)
 		}
 	}
@@ -28,6 +32,15 @@ func TestBlocksCompile(t *testing.T) {
 	}
 	if stdout, stderr, err := try(t, module, nil, "go", append([]string{"vet"}, paths...)...); err != nil {
 		t.Errorf("go vet: %v\n%s%s", err, stdout, stderr)
+	}
+	if len(tests) == 0 {
+		t.Error("no test: README shows how to test a handler")
+	}
+	for _, path := range tests {
+		stdout, stderr, err := try(t, module, nil, "go", "test", "-v", path)
+		if err != nil || !strings.Contains(stdout, "--- PASS: Test") {
+			t.Errorf("go test %s: %v\n%s%s", path, err, stdout, stderr)
+		}
 	}
 }
 

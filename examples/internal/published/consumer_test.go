@@ -3,6 +3,7 @@ package published_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -32,7 +33,7 @@ func consumerEnv(t *testing.T, scratch, proxy string) []string {
 		"GOMODCACHE=" + filepath.Join(scratch, "cache"),
 		"GOPROXY=file://" + filepath.ToSlash(proxy) + "," + cache + "," + strings.TrimSuffix(of.GOPROXY, ",direct"),
 		"GONOSUMDB=" + repository + "/*", // nobody has summed what is not published
-		"GOPRIVATE=", "GONOPROXY=none",
+		"GOPRIVATE=", "GONOPROXY=",       // with either, core/poolvet is not found if core is in the cache: go.dev/issue/58116
 	}
 }
 
@@ -88,6 +89,19 @@ func main() {
 }
 `
 
+// poolvetProgram uses the analyzer as a package, as a tool of one's own does.
+const poolvetProgram = `package main
+
+import (
+	"fmt"
+
+	"github.com/elite-libs/taskpool/core/poolvet"
+	"golang.org/x/tools/go/analysis"
+)
+
+func main() { fmt.Println(analysis.Validate([]*analysis.Analyzer{poolvet.Analyzer})) }
+`
+
 // programsFor are the programs for some modules, by module.
 func programsFor(t *testing.T, dirs []string) map[string]program {
 	t.Helper()
@@ -96,9 +110,12 @@ func programsFor(t *testing.T, dirs []string) map[string]program {
 	if slices.Contains(dirs, "core") {
 		programs["core"] = program{source: coreProgram}
 	}
+	if slices.Contains(dirs, "core/poolvet") {
+		programs["core/poolvet"] = program{source: poolvetProgram}
+	}
 	for _, b := range readme(t).programs() {
 		for _, dir := range dirs {
-			if dir == "core" || !strings.Contains(b.text, marks[dir]) {
+			if marks[dir] == "" || !strings.Contains(b.text, marks[dir]) {
 				continue
 			}
 			p := program{source: b.program(t)}
@@ -129,6 +146,34 @@ func (p program) run(t *testing.T, binary string) {
 	}
 	if out := strings.TrimSpace(proc.out.String()); !strings.HasSuffix(out, "<nil>") {
 		t.Errorf("got %q, want <nil> at its end", out)
+	}
+}
+
+// vet is somebody who installs the analyzer by version, and vets README.md's first example with it: as it is, and with
+// the fault that it is there to prevent.
+func vet(t *testing.T, env []string, version string) {
+	dir := t.TempDir()
+	output(t, dir, append(env, "GOBIN="+dir), "go", "install", repository+"/core/poolvet/cmd/poolvet@"+version)
+
+	output(t, dir, env, "go", "mod", "init", "example.com/consumer")
+	output(t, dir, env, "go", "get", repository+"/nethttp@"+version)
+	main := filepath.Join(dir, "main.go")
+	source := readme(t).programs()[0].text
+	write(t, main, source)
+	env = append(env, "GOFLAGS=-modcacherw -trimpath") // as it is by default: go get has to be enough
+	vettool := "-vettool=" + filepath.Join(dir, "poolvet")
+	output(t, dir, env, "go", "vet", vettool, "./...")
+
+	const sound, fault = "\t\tw.WriteHeader(", "\t\tgo sendReceipt(r.Context())\n"
+	if strings.Count(source, sound) != 1 {
+		t.Fatalf("README.md's first example has no place for a fault: no %q", sound)
+	}
+	before, _, _ := strings.Cut(source, sound)
+	write(t, main, strings.Replace(source, sound, fault+sound, 1))
+	stdout, stderr, err := try(t, dir, env, "go", "vet", vettool, "./...")
+	at := fmt.Sprintf("main.go:%d:", 1+strings.Count(before, "\n"))
+	if got := stdout + stderr; err == nil || strings.Count(got, "main.go:") != 1 || !strings.Contains(got, at) {
+		t.Errorf("got %v, %q, want a failure with one report, of %s", err, got, at)
 	}
 }
 

@@ -30,6 +30,7 @@ var packages = map[string]string{
 	"errors":     "errors",
 	"fmt":        "fmt",
 	"http":       "net/http",
+	"httptest":   "net/http/httptest",
 	"log":        "log",
 	"net":        "net",
 	"os":         "os",
@@ -52,13 +53,28 @@ var known = []struct{ name, statement string }{
 	{"charge", `charge := func(context.Context) error { fmt.Println("charged"); return nil }`},
 }
 
-// program makes a block of Go a whole program: what declares its package is one, around a piece goes what it needs. The
-// lines of the block keep their numbers, for the messages of the compiler.
+// handler is what the tests that a document shows may test without saying what it is. It stages one task.
+const handler = `
+var handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	_ = taskpool.FromContext(r.Context()).OnSuccess(func(context.Context) error { return nil })
+})
+
+`
+
+// isTest reports whether a block is a test.
+func (s snippet) isTest() bool { return strings.HasPrefix(s.text, "func Test") }
+
+// program makes a block of Go a whole program, or the file of a test: what declares its package is one, around a piece
+// goes what it needs. The lines of the block keep their numbers, for the messages of the compiler.
 func (s snippet) program(t *testing.T) string {
 	t.Helper()
 	line := fmt.Sprintf("//line %s:%d\n", path.Base(s.path), s.line)
 	if strings.HasPrefix(s.text, "package ") {
 		return line + s.text
+	}
+	if s.isTest() {
+		body := handler + line + s.text
+		return "package main\n\n" + s.imports(t, body) + body
 	}
 	if !strings.Contains(s.text, "err :=") {
 		t.Fatalf("%s:%d: a piece of a program ends with an err, so that what is made of it can say how it went", s.path, s.line)
@@ -72,14 +88,21 @@ func (s snippet) program(t *testing.T) string {
 	}
 	body := setup.String() + "\t{\n" + line + s.text + "//line after.go:1\n\t\tfmt.Println(\"ended:\", err)\n\t}\n"
 
+	whole := "func main() {\n" + body + "}\n"
+	return "package main\n\n" + s.imports(t, whole) + "\n" + whole
+}
+
+// imports are the import declarations for what some declarations use.
+func (s snippet) imports(t *testing.T, declarations string) string {
+	t.Helper()
 	var imports strings.Builder
-	free = s.free(t, "package main; func main() {\n"+body+"}\n")
+	free := s.free(t, "package main; "+declarations)
 	for _, name := range slices.Sorted(maps.Keys(packages)) {
 		if free[name] {
 			fmt.Fprintf(&imports, "import %s %q\n", name, packages[name])
 		}
 	}
-	return fmt.Sprintf("package main\n\n%s\nfunc main() {\n%s}\n", &imports, body)
+	return imports.String()
 }
 
 // free are the names that a file uses and does not declare.

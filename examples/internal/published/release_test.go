@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ import (
 const repository = "github.com/elite-libs/taskpool"
 
 // released are the modules that get a tag, each after those that it requires. Nobody requires the others.
-var released = []string{"core", "nethttp", "gin", "echo", "fiber"}
+var released = []string{"core", "nethttp", "gin", "echo", "fiber", "core/poolvet"}
 
 // A release rehearsed: the committed tree is tagged in a clone, and what a module proxy would make of the tags is served
 // from a directory to consumers that have nothing else of this repository.
@@ -45,6 +46,7 @@ func TestRelease(t *testing.T) {
 		t.Run(dir, func(t *testing.T) { consume(t, env, version, dir) })
 	}
 	t.Run("all", func(t *testing.T) { consume(t, env, version, released...) })
+	t.Run("vettool", func(t *testing.T) { vet(t, env, version) })
 }
 
 // nextVersion is the version that the modules require of each other, which is the one about to be tagged.
@@ -57,11 +59,12 @@ func nextVersion(t *testing.T, repo string) (version string) {
 		}
 		requiresCore := false
 		for _, r := range file.Require {
-			requiresCore = requiresCore || r.Mod.Path == repository+"/core"
-			if !strings.HasPrefix(r.Mod.Path, repository) {
+			sibling, ours := strings.CutPrefix(r.Mod.Path, repository+"/")
+			if !ours {
 				continue
 			}
-			if before := strings.Join(released[:i], " ") + " "; !strings.Contains(before, path.Base(r.Mod.Path)+" ") {
+			requiresCore = requiresCore || sibling == "core"
+			if !slices.Contains(released[:i], sibling) {
 				t.Errorf("%s requires %s, which is not released before it", dir, r.Mod.Path)
 			}
 			if version == "" {
@@ -71,8 +74,16 @@ func nextVersion(t *testing.T, repo string) (version string) {
 				t.Errorf("%s requires %s %s, others %s", dir, r.Mod.Path, r.Mod.Version, version)
 			}
 		}
-		if dir != "core" && !requiresCore { // its users would get the latest, whatever that is by then
-			t.Errorf("%s does not require core", dir)
+		switch dir {
+		case "core":
+		case "core/poolvet": // "go install" by version takes no module that replaces others, and so none that requires ours
+			if len(file.Replace) > 0 || requiresCore {
+				t.Errorf("%s requires core or replaces a module: it cannot be installed by version", dir)
+			}
+		default:
+			if !requiresCore { // its users would get the latest, whatever that is by then
+				t.Errorf("%s does not require core", dir)
+			}
 		}
 	}
 	if version == "" || t.Failed() {
@@ -142,7 +153,7 @@ func checkZip(t *testing.T, file string, m module.Version) {
 	for _, f := range r.File {
 		name := strings.TrimPrefix(f.Name, top)
 		seen[name] = true
-		if strings.HasPrefix(name, "bench/") || strings.HasSuffix(name, "/go.mod") {
+		if strings.HasPrefix(name, "bench/") || strings.HasPrefix(name, "poolvet/") || strings.HasSuffix(name, "/go.mod") {
 			t.Errorf("%s is in the zip of %s: it is another module's", name, m.Path)
 		}
 	}
