@@ -26,8 +26,9 @@ type worker struct {
 
 	scope  *scope       // for whom it runs something now; nil if for nobody. Written under pool.mu, as the next two
 	job    *job         // what it runs, if that is a job
-	plain  bool         // it is a plain task. If it is neither, it is a notice
-	task   atomic.Value // the plain Task; kept here, with no lock, for who gives it up
+	task   Task         // … if it is a plain task of a request
+	own    bool         // … if it is one of the pool's own. If it is none of these, it is a notice
+	latest atomic.Value // of the pool's own, the Task: the outlet may have given it, without the lock
 	step   step
 	fate   Fate
 	err    error
@@ -57,7 +58,7 @@ const (
 )
 
 func (w *worker) run() {
-	w.since, w.slice = ticks(), minSlice
+	w.since, w.slice = 0, minSlice
 	for w.loop() {
 	}
 	w.leaveLocked()
@@ -109,14 +110,14 @@ func (w *worker) loop() (again bool) {
 // advance goes on to another of the pool's own tasks without the lock, if it can.
 func (w *worker) advance() bool {
 	p := w.pool
-	if w.err != nil || !w.plain || !w.scope.isRoot() {
+	if !w.own || w.err != nil {
 		return false
 	}
 	t := p.outlet.next()
 	if t == nil {
 		return false
 	}
-	w.task.Store(t)
+	w.latest.Store(t)
 	w.yield()
 	return true
 }
@@ -124,9 +125,9 @@ func (w *worker) advance() bool {
 // takeLocked takes the next slot from the ring, if the worker may.
 func (w *worker) takeLocked() bool {
 	p := w.pool
-	w.scope = nil
-	if w.plain {
-		w.plain, w.task = false, atomic.Value{}
+	w.scope, w.task = nil, nil
+	if w.own {
+		w.own, w.latest = false, atomic.Value{}
 	}
 	if !p.mayStartLocked() {
 		return false
@@ -143,8 +144,11 @@ func (w *worker) takeLocked() bool {
 	w.scope, w.peers = s, p.busy
 	switch slot := slot.(type) {
 	case Task:
-		w.plain = true
-		w.task.Store(slot)
+		if w.own = s.isRoot(); w.own {
+			w.latest.Store(slot)
+		} else {
+			w.task = slot
+		}
 	case *job:
 		w.job = slot
 		slot.takenLocked(p)
@@ -154,21 +158,24 @@ func (w *worker) takeLocked() bool {
 	p.queued--
 	p.running++
 	s.running++
-	if w.plain && s.isRoot() {
+	if w.own {
 		p.openOutletLocked()
 	}
 	return true
 }
 
 // hasTask reports whether the worker has a task, as opposed to a notice or nothing.
-func (w *worker) hasTask() bool { return w.plain || w.job != nil }
+func (w *worker) hasTask() bool { return w.task != nil || w.job != nil || w.own }
 
 // slot is the task that the worker has.
 func (w *worker) slot() slot {
-	if w.job != nil {
+	switch {
+	case w.job != nil:
 		return w.job
+	case w.own:
+		return w.latest.Load()
 	}
-	return w.task.Load()
+	return w.task
 }
 
 // leaveLocked ends a worker, and releases the lock. Another goroutine may use
@@ -190,6 +197,9 @@ func (w *worker) yield() {
 		return
 	}
 	now := ticks()
+	if w.since == 0 {
+		w.since = now // many a worker has no more to do than this
+	}
 	if now-w.since < w.slice {
 		return
 	}
@@ -202,8 +212,10 @@ func (w *worker) yield() {
 // execute runs what was taken and sets its fate.
 func (w *worker) execute() {
 	switch {
-	case w.plain:
-		w.setFate(w.task.Load().(Task)(&w.scope.ctx))
+	case w.task != nil:
+		w.setFate(w.task(&w.scope.ctx))
+	case w.own:
+		w.setFate(w.latest.Load().(Task)(&w.scope.ctx))
 	case w.job != nil:
 		w.executeJob(w.job)
 	default:
