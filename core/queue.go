@@ -4,7 +4,7 @@ import "iter"
 
 const (
 	inlineSlots = 4  // what a scope holds without a further allocation
-	chunkSlots  = 62 // makes a chunk fill the allocator's class of 1024 bytes
+	chunkSlots  = 61 // makes a chunk, and the header that the allocator adds, fill its class of 1024 bytes
 	spareChunks = 64 // what a pool keeps for reuse
 )
 
