@@ -9,7 +9,7 @@ import (
 // its last chunk, with a lock of their own, so that those who add many tasks do
 // not meet the workers that take them. It is open only while a task is known to
 // wait there: then one more behind it calls for nothing, no worker, no turn in a
-// ring, no drain, and may as well be counted later. Tasks in it are accepted but
+// ring, no drain, and may as well be counted later. What is in it is accepted, but
 // in none of the pool's counts until takeInLocked.
 //
 // It is opened under both locks, the pool's first. What needs the exact counts,
@@ -20,43 +20,51 @@ type intake struct {
 	mu     sync.Mutex            // protects what follows
 	first  int                   // of the slots that the pool does not know of
 	next   int
-	credit int // how many more are sure to be within the queue limit and the chunk
+	mixed  bool // jobs are among them
+	credit int  // how many more are sure to be within the queue limit and the chunk
 	_      [64]byte
 }
 
 func (in *intake) isOpen() bool { return in.chunk.Load() != nil }
 
-// add accepts plain tasks, all or none. If it does not, they may still be
+// takeIn accepts tasks or slots, all or none. If it does not, they may still be
 // acceptable to the pool.
-func (in *intake) add(tasks []Task) bool {
-	if in.chunk.Load() == nil {
+func takeIn[T Task | slot](in *intake, all []T, mixed bool) bool {
+	if !in.isOpen() { // most are not, and then their lock is not worth taking
 		return false
-	}
-	for _, t := range tasks {
-		if t == nil {
-			return false
-		}
 	}
 	in.mu.Lock()
 	c := in.chunk.Load()
-	if c == nil || len(tasks) > in.credit {
+	if c == nil || len(all) > in.credit {
 		in.mu.Unlock()
 		return false
 	}
-	for _, t := range tasks {
+	for _, t := range all {
 		c.slots[in.next] = t
 		in.next++
 	}
-	in.credit -= len(tasks)
+	in.credit -= len(all)
+	in.mixed = in.mixed || mixed
 	in.mu.Unlock()
 	return true
 }
 
-// openIntakeLocked opens the intake, if tasks of the pool itself wait, and will
-// when the next is taken, and there is room.
-func (p *Pool) openIntakeLocked() {
-	q := &p.root.line.tasks
-	if q.tail == nil || q.size < 2 || !p.plain {
+// behindOthers reports whether jobs may come in: each queues at once, and where
+// plain tasks do.
+func behindOthers(jobs []slot) bool {
+	for _, s := range jobs {
+		if j := s.(*job); j.Priority != PriorityNormal || j.Lane != "" || j.Delay > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// openIntakeLocked opens the intake behind tasks of the pool itself, if some will
+// still wait when the next is taken, and there is room.
+func (s *scope) openIntakeLocked() {
+	p, q := s.pool, &s.line.tasks
+	if !s.isRoot() || q.tail == nil || q.size < 2 {
 		return
 	}
 	credit := chunkSlots - int(q.to)
@@ -68,7 +76,7 @@ func (p *Pool) openIntakeLocked() {
 	}
 	in := &p.intake
 	in.mu.Lock()
-	in.first, in.next, in.credit = int(q.to), int(q.to), credit
+	in.first, in.next, in.mixed, in.credit = int(q.to), int(q.to), false, credit
 	in.chunk.Store(q.tail)
 	in.mu.Unlock()
 }
@@ -80,13 +88,14 @@ func (p *Pool) takeInLocked() {
 		return
 	}
 	in.mu.Lock()
-	n := in.next - in.first
+	n, mixed := in.next-in.first, in.mixed
 	in.chunk.Store(nil)
 	in.mu.Unlock()
 	if n == 0 {
 		return
 	}
 	q := &p.root.line.tasks
+	q.tail.mixed = q.tail.mixed || mixed
 	q.to += uint8(n)
 	q.size += n
 	p.queued += n

@@ -94,15 +94,16 @@ func (s *scope) addNow(tasks []Task) error {
 		}
 	}
 	p := s.pool
+	if s.isRoot() && takeIn(&p.intake, tasks, false) {
+		return nil
+	}
 	p.lock()
 	err := s.admitLocked(len(tasks))
 	if err == nil {
 		for _, t := range tasks {
 			s.startPlainLocked(t)
 		}
-		if s.isRoot() {
-			p.openIntakeLocked()
-		}
+		s.openIntakeLocked()
 	}
 	p.unlock()
 	return err
@@ -132,6 +133,9 @@ func (s *scope) newJob(j Job, inner context.Context) *job {
 // accept takes all of the slots or none.
 func (s *scope) accept(slots []slot) error {
 	p := s.pool
+	if s.isRoot() && p.intake.isOpen() && behindOthers(slots) && takeIn(&p.intake, slots, true) {
+		return nil
+	}
 	p.lock()
 	err := s.admitLocked(len(slots))
 	if err == nil {
@@ -143,6 +147,7 @@ func (s *scope) accept(slots []slot) error {
 				s.startLocked(slot)
 			}
 		}
+		s.openIntakeLocked()
 	}
 	p.unlock()
 	return err

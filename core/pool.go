@@ -106,9 +106,6 @@ func (p *Pool) Add(tasks ...Task) error {
 	if !p.made() {
 		return errNoPool
 	}
-	if p.intake.add(tasks) {
-		return nil
-	}
 	return p.root.add(StartNow, tasks, nil)
 }
 

@@ -134,7 +134,7 @@ func (w *worker) takeLocked() bool {
 	}
 	if p.root.line.tasks.size == 1 && p.intake.isOpen() {
 		p.takeInLocked()
-		p.openIntakeLocked()
+		p.root.openIntakeLocked()
 	}
 	s, slot := p.rings.pop(&p.spare)
 	if s == nil {
