@@ -3,7 +3,9 @@ package taskpool_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,6 +50,36 @@ func TestStreamKeepsItsOrderAroundADelayedJob(t *testing.T) {
 		g.open()
 		drain(t, p)
 		equal(t, "the order", fmt.Sprint(ran.all()), fmt.Sprint(want.all()))
+	})
+}
+
+// Jobs that come in between keep their place, and what a job asks for is heeded.
+func TestJobsInAStreamKeepTheirOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{Workers: 1})
+		g := newGate()
+		must(t, p.Add(g.task))
+		<-g.begun
+		var ran, want trail
+		submit := func(j taskpool.Job) { must(t, p.Submit(j)) }
+		for i := range 150 {
+			step := fmt.Sprint(i)
+			if want.add("%s", step); i%9 == 8 {
+				submit(taskpool.Job{Run: ran.task(step)})
+				continue
+			}
+			must(t, p.Add(ran.task(step)))
+		}
+		start := time.Now()
+		submit(taskpool.Job{Run: ran.task("high"), Priority: taskpool.PriorityHigh})
+		submit(taskpool.Job{Run: func(context.Context) error {
+			ran.add("delayed by %v", time.Since(start))
+			return nil
+		}, Delay: time.Minute})
+		equal(t, "delayed", balanced(t, p).Delayed, 1)
+		g.open()
+		drain(t, p)
+		equal(t, "the order", ran.String(), "high "+want.String()+" delayed by 1m0s")
 	})
 }
 
@@ -164,4 +196,30 @@ func TestAbandonedTaskOfAStreamIsNamed(t *testing.T) {
 
 func stuckIn(release chan struct{}) taskpool.Task {
 	return func(context.Context) error { <-release; return nil }
+}
+
+// Other goroutines have their turn about every 100 µs while short tasks follow
+// each other; by itself the scheduler would give it to them after 10 ms.
+func TestStreamLetsOtherGoroutinesRun(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const short = 20 * time.Microsecond
+	p := newPool(taskpool.Config{Workers: 1})
+	var ran atomic.Int32
+	seen := make(chan int32, 1)
+	p.Pause()
+	stream(t, p, 1000, func(int) taskpool.Task {
+		return func(context.Context) error {
+			for start := time.Now(); time.Since(start) < short; {
+			}
+			if ran.Add(1) == 1 {
+				go func() { seen <- ran.Load() }()
+			}
+			return nil
+		}
+	})
+	p.Resume()
+	drain(t, p)
+	if n := <-seen; n > 60 {
+		t.Errorf("%d tasks of %v ran before another goroutine did", n, short)
+	}
 }
