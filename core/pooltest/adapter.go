@@ -149,7 +149,7 @@ type check struct {
 func checks(a Adapter) []check {
 	all := slices.Concat(completeChecks(), exactChecks(a), wireChecks(), http2Checks(a), outcomeChecks(a),
 		hijackChecks(), withheldChecks(), contextChecks(), capturedChecks(a), reuseChecks(),
-		reentryChecks(a), holdChecks(a), shutdownChecks(), http2ShutdownChecks(a), loadChecks(), hostileChecks(a))
+		reentryChecks(a), holdChecks(a), shutdownChecks(), http2ShutdownChecks(a), loadChecks(), hostileChecks())
 	if a.Handler != nil {
 		all = slices.Concat(all, httpChecks(), timeoutChecks())
 	}

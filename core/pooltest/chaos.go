@@ -34,7 +34,7 @@ func Chaos(t *testing.T, a Adapter) {
 		if !inChaos {
 			t.Skip("CHAOS=1 runs it; the short form is one of the checks of pooltest.Test")
 		}
-		for _, c := range hostileChecks(a) {
+		for _, c := range hostileChecks() {
 			t.Run(c.name, func(t *testing.T) {
 				r := newRun(t, a, 3*patience)
 				r.long = true
