@@ -60,7 +60,7 @@
 //   - http: interfaces, sendfile and order, of the net/http family alone
 //
 // What a hostile client does is drawn from a seed that is logged. [Chaos] runs the
-// long form of those checks, and [Soak] has the same clients come for minutes and
+// long form of that check, and [Soak] has the same clients come for minutes and
 // looks at the memory: both are for CHAOS=1 in the environment.
 //
 // # Capabilities
