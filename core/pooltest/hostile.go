@@ -68,9 +68,13 @@ func hostile(r *run) {
 	for _, b := range all {
 		b.check(b.site.finish())
 	}
-	r.descriptorsEnd(before)
+	if !r.Failed() {
+		r.descriptorsEnd(before)
+	}
 	for _, b := range all {
-		b.collected()
+		if !r.Failed() { // it says enough
+			b.collected()
+		}
 	}
 	if r.long {
 		for _, b := range all {
@@ -88,9 +92,9 @@ type books struct {
 	does []trick
 	wish int64 // requests
 
-	mu  sync.Mutex // protects what follows
-	all []*entry
-	by  map[string]bool // the paths, each of which is of one request
+	mu   sync.Mutex // protects what follows
+	all  []*entry
+	seen map[string]bool // paths
 }
 
 func (r *run) books(m manner, perRequest bool) *books {
@@ -98,7 +102,7 @@ func (r *run) books(m manner, perRequest bool) *books {
 	if perRequest {
 		name = m.name + " with a pool for each request"
 	}
-	b := &books{target: &target{run: r, name: name, tls: m.tls}, does: m.tricks, wish: m.few, by: make(map[string]bool)}
+	b := &books{target: &target{run: r, name: name, tls: m.tls}, does: m.tricks, wish: m.few, seen: make(map[string]bool)}
 	if r.long {
 		b.wish = m.many
 	}
@@ -149,14 +153,14 @@ func (e *entry) fails(kind taskpool.Start) bool { return e.id%5 == int(kind) }
 // handle adds a task of each kind under an id of the call's own.
 func (b *books) handle(x Exchange) error {
 	program, v := b.from(x)
-	d, ok := deeds[program]
-	if !ok {
+	d, ours := deeds[program]
+	if !ours {
 		if strings.HasPrefix(x.Path(), "/never") {
 			b.errorf("%s: a request was to be refused by the server, and its handler ran: %s", b.name, x.Path())
 		}
 		d = deeds["small"]
 	}
-	e := b.enter(x.Path(), d.success)
+	e := b.enter(x.Path(), d.success, ours)
 
 	scope := taskpool.FromContext(x.Context())
 	for _, kind := range kinds {
@@ -178,14 +182,15 @@ func (b *books) handle(x Exchange) error {
 	return d.run(v, x)
 }
 
-// enter notes a call of the handler.
-func (b *books) enter(path string, success bool) *entry {
+// enter notes a call of the handler. A path that is ours is of one request, unlike
+// those of garbage.
+func (b *books) enter(path string, success, ours bool) *entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.by[path] {
+	if ours && b.seen[path] {
 		b.errorf("%s: the handler runs twice for one request: %s", b.name, path)
 	}
-	b.by[path] = true
+	b.seen[path] = true
 	e := &entry{id: len(b.all), path: path, success: success}
 	b.all = append(b.all, e)
 	return e

@@ -25,8 +25,8 @@ type target struct {
 	requests atomic.Int64 // that were begun, be it with one byte
 }
 
-// A visitor is one client, with one trick. It is bounded by its deadline, and in
-// the end it leaves.
+// A visitor is one client, with one trick. It is bounded by its deadline, which
+// leaves time for what it waits for in between, and in the end it leaves.
 type visitor struct {
 	*target
 	rng      *rand.Rand
@@ -46,7 +46,7 @@ type trick struct {
 // visit has a new visitor come and do one of the tricks.
 func (t *target) visit(rng *rand.Rand, tricks []trick) {
 	does := tricks[rng.IntN(len(tricks))]
-	v := &visitor{target: t, rng: rng, number: t.numbers.Add(1), trick: does.name, deadline: time.Now().Add(t.patience),
+	v := &visitor{target: t, rng: rng, number: t.numbers.Add(1), trick: does.name, deadline: time.Now().Add(3 * t.patience),
 		released: &gate{opened: make(chan struct{})}, left: &gate{opened: make(chan struct{})}}
 	t.visitors.Store(v.number, v)
 	does.do(v)
