@@ -36,7 +36,7 @@ type manner struct {
 }
 
 func (a Adapter) manners() []manner {
-	all := []manner{{"HTTP/1", false, http1Tricks, 150, 2500}}
+	all := []manner{{"HTTP/1", false, http1Tricks, 150, 2500}, {"HTTP/1, point by point", false, []trick{leavesNext}, points, points}}
 	if a.HTTP2 != 0 {
 		all = append(all, manner{"h2c", false, http2Tricks, 150, 2500}, manner{"h2", true, http2Tricks, 100, 1250})
 	}

@@ -143,6 +143,25 @@ func leaves(v *visitor) {
 	v.leave(conn)
 }
 
+// points are more than an exchange of leavesNext has bytes.
+const points = 300
+
+// leavesNext: each client leaves one byte of the exchange later than the one
+// before, and takes what is on its way with it.
+var leavesNext = trick{"leaves one byte later than the one before", func(v *visitor) {
+	conn := v.dial()
+	if conn == nil {
+		return
+	}
+	request, at := v.request("read", "Content-Length: 5\r\nConnection: close\r\n", "hello"), int(v.point.Add(1)-1)
+	_, _ = io.WriteString(conn, request[:min(at, len(request))])
+	if at > len(request) {
+		_, _ = io.CopyN(io.Discard, conn, int64(at-len(request)))
+	}
+	_ = conn.SetLinger(0)
+	_ = conn.Close()
+}}
+
 // withholds: the client announces a body, and sends it late or never.
 func withholds(v *visitor) {
 	c := v.dialReader()
