@@ -40,7 +40,7 @@ func TestChaosPoolDoesWhatTheModelDoes(t *testing.T) {
 	steps := 0
 	play := func(seed uint64) {
 		synctest.Test(t, func(t *testing.T) {
-			s := newSchedule(t, seed)
+			s := newSchedule(t, seed, rand.NewPCG(seed, 1))
 			s.play()
 			steps += s.step
 		})
@@ -118,8 +118,8 @@ var modelLanes = map[string]taskpool.Lane{
 	"both": {Limit: 2, Rate: 2, Per: 3 * time.Second}, "free": {},
 }
 
-func newSchedule(t *testing.T, seed uint64) *schedule {
-	s := &schedule{t: t, seed: seed, Rand: rand.New(rand.NewPCG(seed, 1)), turns: newTurns()}
+func newSchedule(t *testing.T, seed uint64, from rand.Source) *schedule {
+	s := &schedule{t: t, seed: seed, Rand: rand.New(from), turns: newTurns()}
 	s.model = &model{pool: new(request), lanes: map[string]*laneModel{}, now: time.Now()}
 	for name, l := range modelLanes {
 		s.lanes[name] = &laneModel{Lane: l, configured: true}
