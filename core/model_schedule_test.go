@@ -43,7 +43,7 @@ func TestChaosPoolDoesWhatTheModelDoes(t *testing.T) {
 	steps := 0
 	play := func(seed uint64, streams bool) {
 		synctest.Test(t, func(t *testing.T) {
-			s := newSchedule(t, seed, streams)
+			s := newSchedule(t, seed, rand.NewPCG(seed, 1), streams)
 			s.play()
 			steps += s.step
 		})
@@ -122,8 +122,8 @@ var modelLanes = map[string]taskpool.Lane{
 	"both": {Limit: 2, Rate: 2, Per: 3 * time.Second}, "free": {},
 }
 
-func newSchedule(t *testing.T, seed uint64, streams bool) *schedule {
-	s := &schedule{t: t, seed: seed, streams: streams, Rand: rand.New(rand.NewPCG(seed, 1)), turns: newTurns()}
+func newSchedule(t *testing.T, seed uint64, from rand.Source, streams bool) *schedule {
+	s := &schedule{t: t, seed: seed, streams: streams, Rand: rand.New(from), turns: newTurns()}
 	s.model = &model{pool: new(request), lanes: map[string]*laneModel{}, now: time.Now()}
 	for name, l := range modelLanes {
 		s.lanes[name] = &laneModel{Lane: l, configured: true}

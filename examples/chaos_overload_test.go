@@ -27,6 +27,7 @@ func TestChaosOverload(t *testing.T) {
 		workers = 4
 		latency = 50 * time.Millisecond // of the partner, which is what an order costs
 		rate    = 10 * int(workers*time.Second/latency)
+		prompt  = 2 * time.Second // is no delay, on whatever machine this runs
 	)
 	duration, queue := 3*time.Second, 100
 	if chaos {
@@ -51,8 +52,8 @@ func TestChaosOverload(t *testing.T) {
 	if most := pooled.quarter*3/2 + 20<<20; pooled.end > most {
 		t.Errorf("memory grew from %d to %d MB", pooled.quarter>>20, pooled.end>>20)
 	}
-	if p99 := percentile(pooled.latency, 99); p99 > 2*time.Second {
-		t.Errorf("99 of 100 other requests were answered within %v", p99)
+	if p99 := percentile(pooled.latency, 99); p99 > prompt {
+		t.Errorf("99 of 100 other requests were answered within %v, want %v", p99, prompt)
 	}
 
 	// There is room as soon as a few tasks have ended, and then it is used: the queue need not be empty for that.
@@ -70,6 +71,9 @@ func TestChaosOverload(t *testing.T) {
 		<-tick.C
 	}
 	room := time.Since(began)
+	if room > prompt {
+		t.Errorf("an order was taken only %v after the load, want %v", room, prompt)
+	}
 	placed := pooled.answers["201"] + 1
 	for p.count() < placed {
 		if time.Since(began) > 2*patience {

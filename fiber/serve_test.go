@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,23 +29,59 @@ func run(t *testing.T, app *fiber.App, ln net.Listener, src taskpool.Source, lim
 	return cancel, result
 }
 
+// A witness is a Source that tells when it is finalized.
+type witness struct {
+	taskpool.Source
+	done func(ctx context.Context)
+}
+
+func (w witness) Done(ctx context.Context) (taskpool.Report, error) {
+	w.done(ctx)
+	return w.Source.Done(ctx)
+}
+
+// A door is a listener that tells when it is closed, which is how a server begins to shut down.
+type door struct {
+	net.Listener
+	once   sync.Once
+	closed chan struct{}
+}
+
+func openDoor(t *testing.T) *door { return &door{Listener: listen(t), closed: make(chan struct{})} }
+
+func (d *door) Close() error {
+	d.once.Do(func() { close(d.closed) })
+	return d.Listener.Close()
+}
+
 func TestServeFinishesRequestsThenTasks(t *testing.T) {
 	p := taskpool.New(taskpool.Config{})
-	inHandler, answer := make(chan struct{}), make(chan struct{})
+	inHandler := make(chan struct{})
+	ln := openDoor(t)
 	inTask, finish := make(chan struct{}), make(chan struct{})
+	var returned atomic.Bool
+	limit, began := time.Minute, time.Now()
+	src := witness{p, func(ctx context.Context) {
+		if !returned.Load() {
+			t.Error("Done is called before the handlers have returned")
+		}
+		if deadline, _ := ctx.Deadline(); deadline.Sub(began) < limit {
+			t.Errorf("the limit is %v, and Done has %v from the start on", limit, deadline.Sub(began))
+		}
+	}}
 	app := newApp()
 	app.Use(fiberpool.Middleware(p))
 	app.Get("/", func(c *fiber.Ctx) error {
+		defer returned.Store(true)
 		close(inHandler)
-		<-answer
+		<-ln.closed // with the request in flight
 		return fiberpool.From(c).OnSuccess(func(context.Context) error {
 			close(inTask)
 			<-finish
 			return nil
 		})
 	})
-	ln := listen(t)
-	stop, served := run(t, app, ln, p, time.Minute)
+	stop, served := run(t, app, ln, src, limit)
 	got := make(chan error, 1)
 	go func() {
 		resp, err := http.Get("http://" + ln.Addr().String())
@@ -53,8 +91,7 @@ func TestServeFinishesRequestsThenTasks(t *testing.T) {
 		got <- err
 	}()
 	<-inHandler
-	stop() // with the request in flight
-	close(answer)
+	stop()
 	must(t, <-got)
 	<-inTask
 	select {
@@ -74,6 +111,11 @@ func TestServeFinishesRequestsThenTasks(t *testing.T) {
 
 func TestServeClosesAStreamToLeaveTimeForTasks(t *testing.T) {
 	p := taskpool.New(taskpool.Config{Grace: time.Hour})
+	src := witness{p, func(ctx context.Context) {
+		if ctx.Err() != nil {
+			t.Error("the stream has left no time for Done")
+		}
+	}}
 	streaming := make(chan struct{})
 	app := newApp()
 	app.Use(fiberpool.Middleware(p))
@@ -91,7 +133,7 @@ func TestServeClosesAStreamToLeaveTimeForTasks(t *testing.T) {
 		return nil
 	})
 	ln := listen(t)
-	stop, served := run(t, app, ln, p, 2*time.Second)
+	stop, served := run(t, app, ln, src, 2*time.Second)
 	c, err := net.Dial("tcp", ln.Addr().String())
 	must(t, err)
 	defer func() { _ = c.Close() }()

@@ -29,14 +29,5 @@ func adapters() []pooltest.Adapter {
 	return []pooltest.Adapter{untracked, tracked}
 }
 
-func TestConformance(t *testing.T) {
-	for _, a := range adapters() {
-		pooltest.Test(t, a)
-	}
-}
-
-func TestChaosHostile(t *testing.T) {
-	for _, a := range adapters() {
-		pooltest.Chaos(t, a)
-	}
-}
+func TestConformance(t *testing.T)  { pooltest.Test(t, adapters()...) }
+func TestChaosHostile(t *testing.T) { pooltest.Chaos(t, adapters()...) }

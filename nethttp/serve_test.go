@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,23 +24,59 @@ func listen(t *testing.T) net.Listener {
 	return ln
 }
 
+// A witness is a Source that tells when it is finalized.
+type witness struct {
+	taskpool.Source
+	done func(ctx context.Context)
+}
+
+func (w witness) Done(ctx context.Context) (taskpool.Report, error) {
+	w.done(ctx)
+	return w.Source.Done(ctx)
+}
+
+// A door is a listener that tells when it is closed, which is how a server begins to shut down.
+type door struct {
+	net.Listener
+	once   sync.Once
+	closed chan struct{}
+}
+
+func openDoor(t *testing.T) *door { return &door{Listener: listen(t), closed: make(chan struct{})} }
+
+func (d *door) Close() error {
+	d.once.Do(func() { close(d.closed) })
+	return d.Listener.Close()
+}
+
 func TestServeFinishesRequestsThenTasks(t *testing.T) {
 	p := taskpool.New(taskpool.Config{})
-	inHandler, answer := make(chan struct{}), make(chan struct{})
+	inHandler := make(chan struct{})
+	ln := openDoor(t)
 	inTask, finish := make(chan struct{}), make(chan struct{})
+	var returned atomic.Bool
+	limit, began := time.Minute, time.Now()
+	src := witness{p, func(ctx context.Context) {
+		if !returned.Load() {
+			t.Error("Done is called before the handlers have returned")
+		}
+		if deadline, _ := ctx.Deadline(); deadline.Sub(began) < limit {
+			t.Errorf("the limit is %v, and Done has %v from the start on", limit, deadline.Sub(began))
+		}
+	}}
 	srv := &http.Server{Handler: httppool.Middleware(p)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		defer returned.Store(true)
 		close(inHandler)
-		<-answer
+		<-ln.closed // with the request in flight
 		must(t, taskpool.FromContext(r.Context()).OnSuccess(func(context.Context) error {
 			close(inTask)
 			<-finish
 			return nil
 		}))
 	}))}
-	ln := listen(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- httppool.ServeListener(ctx, srv, ln, p, time.Minute) }()
+	go func() { served <- httppool.ServeListener(ctx, srv, ln, src, limit) }()
 	got := make(chan error, 1)
 	go func() {
 		resp, err := http.Get("http://" + ln.Addr().String())
@@ -48,8 +86,7 @@ func TestServeFinishesRequestsThenTasks(t *testing.T) {
 		got <- err
 	}()
 	<-inHandler
-	cancel() // with the request in flight
-	close(answer)
+	cancel()
 	must(t, <-got)
 	<-inTask
 	select {
@@ -69,6 +106,11 @@ func TestServeFinishesRequestsThenTasks(t *testing.T) {
 
 func TestServeClosesAStreamToLeaveTimeForTasks(t *testing.T) {
 	p := taskpool.New(taskpool.Config{})
+	src := witness{p, func(ctx context.Context) {
+		if ctx.Err() != nil {
+			t.Error("the stream has left no time for Done")
+		}
+	}}
 	streaming := make(chan struct{})
 	srv := &http.Server{Handler: httppool.Middleware(p)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		must(t, taskpool.FromContext(r.Context()).AfterResponse(func(context.Context) error { return nil }))
@@ -79,7 +121,7 @@ func TestServeClosesAStreamToLeaveTimeForTasks(t *testing.T) {
 	ln := listen(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- httppool.ServeListener(ctx, srv, ln, p, 2*time.Second) }()
+	go func() { served <- httppool.ServeListener(ctx, srv, ln, src, 2*time.Second) }()
 	resp, err := http.Get("http://" + ln.Addr().String())
 	must(t, err)
 	defer func() { _ = resp.Body.Close() }()

@@ -123,21 +123,32 @@ type Exchange interface {
 // patience is how long the kit waits for what has to happen.
 const patience = 10 * time.Second
 
-// Test runs all checks on an adapter, each as a subtest of one that has the
+// Test runs all checks on each adapter, each as a subtest of one that has the
 // adapter's name. See the package's documentation for what they show.
-func Test(t *testing.T, a Adapter) {
+func Test(t *testing.T, adapters ...Adapter) {
 	t.Helper()
-	if (a.Handler == nil) == (a.Serve == nil) {
-		t.Fatal("pooltest: give an Adapter either a Handler or Serve")
-	}
-	if a.Release == 0 || a.Handler != nil && a.HTTP2 == 0 {
-		t.Fatal("pooltest: say in Adapter.Release and Adapter.HTTP2 what releases staged tasks")
-	}
-	t.Run(a.Name, func(t *testing.T) {
+	runEach(t, adapters, func(t *testing.T, a Adapter) {
 		for _, c := range checks(a) {
 			t.Run(c.name, func(t *testing.T) { c.run(newRun(t, a, patience)) })
 		}
 	})
+}
+
+// runEach runs a subtest for each adapter, of which there has to be one.
+func runEach(t *testing.T, adapters []Adapter, f func(t *testing.T, a Adapter)) {
+	t.Helper()
+	if len(adapters) == 0 {
+		t.Fatal("pooltest: there is no Adapter")
+	}
+	for _, a := range adapters {
+		if (a.Handler == nil) == (a.Serve == nil) {
+			t.Fatal("pooltest: give an Adapter either a Handler or Serve")
+		}
+		if a.Release == 0 || a.Handler != nil && a.HTTP2 == 0 {
+			t.Fatal("pooltest: say in Adapter.Release and Adapter.HTTP2 what releases staged tasks")
+		}
+		t.Run(a.Name, func(t *testing.T) { f(t, a) })
+	}
 }
 
 // A check is one rule that an adapter has to keep. Its name says which.
@@ -149,7 +160,7 @@ type check struct {
 func checks(a Adapter) []check {
 	all := slices.Concat(completeChecks(), exactChecks(a), wireChecks(), http2Checks(a), outcomeChecks(a),
 		hijackChecks(), withheldChecks(), contextChecks(), capturedChecks(a), reuseChecks(),
-		reentryChecks(a), holdChecks(a), shutdownChecks(), http2ShutdownChecks(a), loadChecks(), hostileChecks(a))
+		reentryChecks(a), holdChecks(a), shutdownChecks(), http2ShutdownChecks(a), loadChecks(), hostileChecks())
 	if a.Handler != nil {
 		all = slices.Concat(all, httpChecks(), timeoutChecks())
 	}

@@ -42,19 +42,9 @@ func buffering(m mistake) pooltest.Adapter {
 				h = bufferScope(m, src, h)
 			}
 			f := &framework{chain: h}
-			srv := &http.Server{ErrorLog: log.New(io.Discard, "", 0), Handler: f, MaxHeaderBytes: 8 << 10}
-			srv.Protocols = new(http.Protocols)
-			srv.Protocols.SetHTTP1(true)
-			ended := make(chan struct{})
-			go func() {
-				defer close(ended)
-				_ = srv.Serve(ln)
-			}()
+			end := serveHTTP1(t, &http.Server{Handler: f}, ln)
 			return func() {
-				if err := srv.Shutdown(context.Background()); err != nil {
-					t.Error(err)
-				}
-				<-ended
+				end()
 				f.forget()
 			}
 		},
@@ -67,6 +57,23 @@ func buffering(m mistake) pooltest.Adapter {
 				return x.(*exchange)
 			},
 		},
+	}
+}
+
+// serveHTTP1 serves on ln until stop is called.
+func serveHTTP1(t testing.TB, srv *http.Server, ln net.Listener) (stop func()) {
+	srv.ErrorLog, srv.MaxHeaderBytes, srv.Protocols = log.New(io.Discard, "", 0), 8<<10, new(http.Protocols)
+	srv.Protocols.SetHTTP1(true)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = srv.Serve(ln)
+	}()
+	return func() {
+		if err := srv.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		<-ended
 	}
 }
 

@@ -25,21 +25,17 @@ func (r *run) seed() uint64 {
 	return seed
 }
 
-// Chaos runs the long form of the hostile checks of [Test] on an adapter, with
+// Chaos runs the long form of the hostile check of [Test] on each adapter, with
 // thousands of requests each, if the environment has CHAOS=1; otherwise it skips,
 // for Test runs the short form. CHAOS_SEED repeats the choices of a run.
-func Chaos(t *testing.T, a Adapter) {
+func Chaos(t *testing.T, adapters ...Adapter) {
 	t.Helper()
-	t.Run(a.Name, func(t *testing.T) {
-		if !inChaos {
-			t.Skip("CHAOS=1 runs it; the short form is one of the checks of pooltest.Test")
-		}
-		for _, c := range hostileChecks(a) {
-			t.Run(c.name, func(t *testing.T) {
-				r := newRun(t, a, 3*patience)
-				r.long = true
-				c.run(r)
-			})
-		}
+	if !inChaos {
+		t.Skip("CHAOS=1 runs it; the short form is one of the checks of pooltest.Test")
+	}
+	runEach(t, adapters, func(t *testing.T, a Adapter) {
+		r := newRun(t, a, 3*patience)
+		r.long = true
+		hostile(r)
 	})
 }

@@ -7,9 +7,6 @@ import (
 )
 
 func TestCorrectAdapterConforms(t *testing.T) {
-	pooltest.Test(t, adapter("untracked", observe))
-	pooltest.Test(t, exact("tracked", observe))
-	pooltest.Test(t, recoveringInside())
-	pooltest.Test(t, recoveringOutside(observe))
-	pooltest.Test(t, buffering(noMistake))
+	pooltest.Test(t, adapter("untracked", observe), exact("tracked", observe),
+		recoveringInside(), recoveringOutside(observe), buffering(noMistake))
 }

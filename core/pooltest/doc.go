@@ -56,11 +56,12 @@
 //   - per request: a taskpool.PerRequest as the source, with one or two of the other checks for each rule
 //   - shutdown, over HTTP/2 too, and load: every task has exactly one fate
 //   - hostile: clients that withhold bodies, read and send single bytes, reset, pipeline and send
-//     garbage, at random: no task is lost or runs twice, and nothing is left of it
+//     garbage, at random, to servers with one pool and with one for each request: no task is lost, no
+//     task and no handler runs twice, and nothing is left of it
 //   - http: interfaces, sendfile and order, of the net/http family alone
 //
 // What a hostile client does is drawn from a seed that is logged. [Chaos] runs the
-// long form of those checks, and [Soak] has the same clients come for minutes and
+// long form of that check, and [Soak] has the same clients come for minutes and
 // looks at the memory: both are for CHAOS=1 in the environment.
 //
 // # Capabilities

@@ -2,6 +2,7 @@ package pooltest_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -156,7 +157,7 @@ func (f fault) find(t *testing.T) {
 }
 
 func TestFaultyAdapterIsFound(t *testing.T) {
-	for _, f := range faults() {
+	for _, f := range slices.Concat(faults(), hostileFaults()) {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel() // goroutines are not counted where something else is wrong
 			f.find(t)

@@ -20,6 +20,8 @@ type setup struct {
 	tls     bool                            // with the kit's own certificate
 	outer   func(http.Handler) http.Handler // stands around everything; needs Adapter.Handler
 
+	perRequest bool // a pool for each request, though run.perRequest is not set
+
 	maxHeader int  // http.Server.MaxHeaderBytes
 	results   int  // how many results are kept; 0 means enough for every other check
 	quiet     bool // for thousands of requests: no limit of the queue, and no word of the connections in the journal

@@ -37,7 +37,7 @@ func (r *run) source(s setup) *source {
 		config.Grace = time.Hour // what releases is to be seen, not what comes to the rescue
 	}
 	from := &source{pools: make(map[*taskpool.Pool]struct{})}
-	if r.perRequest {
+	if r.perRequest || s.perRequest {
 		from.Source = taskpool.PerRequest(config)
 	} else {
 		from.Source = taskpool.New(config)

@@ -1,6 +1,7 @@
 package pooltest
 
 import (
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -16,15 +17,17 @@ import (
 // A target is a server as hostile clients see it.
 type target struct {
 	*run
+	name     string // for the failures that its clients see
 	addr     string
 	tls      bool
 	visitors sync.Map     // *visitor by its number, while it is there
 	numbers  atomic.Int64 // of visitors
 	requests atomic.Int64 // that were begun, be it with one byte
+	point    atomic.Int64 // of the next client of leavesNext
 }
 
-// A visitor is one client, with one trick. It is bounded by its deadline, and in
-// the end it leaves.
+// A visitor is one client, with one trick. It is bounded by its deadline, which
+// leaves time for what it waits for in between, and in the end it leaves.
 type visitor struct {
 	*target
 	rng      *rand.Rand
@@ -44,7 +47,7 @@ type trick struct {
 // visit has a new visitor come and do one of the tricks.
 func (t *target) visit(rng *rand.Rand, tricks []trick) {
 	does := tricks[rng.IntN(len(tricks))]
-	v := &visitor{target: t, rng: rng, number: t.numbers.Add(1), trick: does.name, deadline: time.Now().Add(t.patience),
+	v := &visitor{target: t, rng: rng, number: t.numbers.Add(1), trick: does.name, deadline: time.Now().Add(3 * t.patience),
 		released: &gate{opened: make(chan struct{})}, left: &gate{opened: make(chan struct{})}}
 	t.visitors.Store(v.number, v)
 	does.do(v)
@@ -69,6 +72,7 @@ func (t *target) crowd(seed uint64, together int, tricks []trick, enough func() 
 // from finds the visitor of a request, nil if it has left.
 func (t *target) from(x Exchange) (program string, v *visitor) {
 	program, number, _ := strings.Cut(strings.TrimPrefix(x.Path(), "/"), "/")
+	number, _, _ = strings.Cut(number, "/")
 	if n, err := strconv.ParseInt(number, 10, 64); err == nil {
 		if found, ok := t.visitors.Load(n); ok {
 			v = found.(*visitor)
@@ -77,16 +81,15 @@ func (t *target) from(x Exchange) (program string, v *visitor) {
 	return program, v
 }
 
-// path counts the request.
+// path counts the request. It is that request's alone.
 func (v *visitor) path(program string) string {
-	v.requests.Add(1)
-	return "/" + program + "/" + strconv.FormatInt(v.number, 10)
+	return fmt.Sprintf("/%s/%d/%d", program, v.number, v.requests.Add(1))
 }
 
 // wrong fails the check.
 func (v *visitor) wrong(format string, args ...any) {
 	v.Helper()
-	v.errorf("client %d, which "+v.trick+": "+format, append([]any{v.number}, args...)...)
+	v.errorf("%s: client %d, which "+v.trick+": "+format, append([]any{v.name, v.number}, args...)...)
 }
 
 // dial is nil if it fails, which fails the check.
@@ -137,7 +140,7 @@ type deed struct {
 	run     func(v *visitor, x Exchange) error // v is nil if the client has left
 }
 
-var large = strings.Repeat(block, 160) // 512 kB: more than a connection holds whose client reads slowly
+var large = []byte(strings.Repeat(block, 160)) // 512 kB: more than a connection holds whose client reads slowly
 
 // deeds are by the first element of the path. What cannot be read or written has
 // no consequence, so that the outcome is known.
@@ -147,7 +150,7 @@ var deeds = map[string]deed{
 		return nil
 	}},
 	"large": {true, func(_ *visitor, x Exchange) error {
-		_ = say(x, large)
+		_, _ = x.Write(large)
 		return nil
 	}},
 	"events": {true, func(_ *visitor, x Exchange) error {
