@@ -58,7 +58,9 @@ func (p *Pool) lock() {
 	}
 }
 
-// openOutletLocked opens the outlet if it may be, and pays.
+// openOutletLocked opens the outlet if it may be, and if enough wait to pay for
+// that. Where results are kept, or a slot was lent that may be the one of a task
+// that ends, each end has more to it than to be counted.
 func (p *Pool) openOutletLocked() {
 	q := &p.root.line.tasks
 	if c := q.head; c != nil && q.held == 0 && !c.mixed && p.rings.only(&p.root.line) &&
