@@ -324,38 +324,6 @@ func (w *worker) freeLocked() {
 	}
 }
 
-// describe makes the result of the task in a slot that has run, or of a job,
-// which ends now.
-func describe(slot slot, f Fate, err error) Result {
-	r := Result{Name: nameOf(slot), Fate: f, Err: err, Attempts: 1}
-	j, ok := slot.(*job)
-	switch {
-	case !ok:
-	case j.started == 0:
-		r.Attempts, r.Waited = 0, time.Duration(ticks()-j.accepted)
-	default:
-		ended := j.ended
-		if ended == 0 {
-			ended = ticks()
-		}
-		r.Attempts = int(j.attempts)
-		r.Waited, r.Ran = time.Duration(j.started-j.accepted), time.Duration(ended-j.started)
-		if j.promise != nil && f == FateSucceeded {
-			r.Value = j.promise.result()
-		}
-	}
-	return r
-}
-
-// describeUnrun is describe for a task that never ran.
-func describeUnrun(slot slot, f Fate, err error) Result {
-	r := describe(slot, f, err)
-	if _, ok := slot.(*job); !ok {
-		r.Attempts = 0
-	}
-	return r
-}
-
 // ctx is the context that the worker's task is given.
 func (w *worker) ctx() context.Context {
 	if w.job != nil {
