@@ -179,7 +179,7 @@ func TestOldestIsHowLongTheOldestQueuedTaskHasWaited(t *testing.T) {
 		drain(t, p)
 		oldest("idle again", 0)
 
-		// Through the inline places, round and round, and through chunks.
+		// Through small chunks and large ones.
 		p.Pause()
 		must(t, p.Add(repeat(200, nop)...))
 		time.Sleep(time.Minute)
@@ -195,7 +195,7 @@ func TestOldestIsHowLongTheOldestQueuedTaskHasWaited(t *testing.T) {
 		p.Resume()
 		drain(t, p)
 
-		// Around the end of the inline places.
+		// Where a chunk ends and the next begins.
 		first, second := newGate(), newGate()
 		must(t, p.Add(first.task))
 		<-first.begun
@@ -205,7 +205,7 @@ func TestOldestIsHowLongTheOldestQueuedTaskHasWaited(t *testing.T) {
 		<-second.begun
 		must(t, p.Add(nop))
 		time.Sleep(time.Second)
-		oldest("the places go round", 2*time.Second)
+		oldest("in the next chunk", 2*time.Second)
 		second.open()
 		drain(t, p)
 

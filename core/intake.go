@@ -18,10 +18,9 @@ type intake struct {
 	_      [64]byte              // keeps what every Add writes apart from what every worker writes
 	chunk  atomic.Pointer[chunk] // nil if it is shut; written under both locks
 	mu     sync.Mutex            // protects what follows
-	first  int                   // of the slots that the pool does not know of
-	next   int
-	mixed  bool // jobs are among them
-	credit int  // how many more are sure to be within the queue limit and the chunk
+	next   int                   // the first free slot of the chunk; where the queue ends if the pool knew of all
+	mixed  bool                  // jobs are among them
+	credit int                   // how many more are sure to be within the queue limit and the chunk
 	_      [64]byte
 }
 
@@ -63,11 +62,11 @@ func behindOthers(jobs []slot) bool {
 // openIntakeLocked opens the intake behind tasks of the pool itself, if some will
 // still wait when the next is taken, and there is room.
 func (s *scope) openIntakeLocked() {
-	p, q := s.pool, &s.line.tasks
-	if !s.isRoot() || q.tail == nil || q.size < 2 {
+	p, q := s.pool, &s.line.rest
+	if !s.isRoot() || q.size == 0 || s.line.size() < 2 || len(q.tail.slots) == fewSlots {
 		return
 	}
-	credit := chunkSlots - int(q.to)
+	credit := len(q.tail.slots) - int(q.to)
 	if limit := p.config.QueueLimit; limit > 0 {
 		credit = min(credit, limit-p.waitingLocked())
 	}
@@ -76,7 +75,7 @@ func (s *scope) openIntakeLocked() {
 	}
 	in := &p.intake
 	in.mu.Lock()
-	in.first, in.next, in.mixed, in.credit = int(q.to), int(q.to), false, credit
+	in.next, in.mixed, in.credit = int(q.to), false, credit
 	in.chunk.Store(q.tail)
 	in.mu.Unlock()
 }
@@ -87,19 +86,18 @@ func (p *Pool) takeInLocked() {
 	if in.chunk.Load() == nil {
 		return
 	}
+	q := &p.root.line.rest
 	in.mu.Lock()
-	n, mixed := in.next-in.first, in.mixed
+	n, mixed := in.next-int(q.to), in.mixed
 	in.chunk.Store(nil)
 	in.mu.Unlock()
 	if n == 0 {
 		return
 	}
-	q := &p.root.line.tasks
 	q.tail.mixed = q.tail.mixed || mixed
 	q.to += uint8(n)
-	q.size += n
+	q.size += int32(n)
 	p.queued += n
 	p.accepted += uint64(n)
-	p.root.accepted += n
 	p.root.live += int32(n)
 }

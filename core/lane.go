@@ -77,7 +77,7 @@ func (p *Pool) queueInLaneLocked(j *job) {
 		l = p.newLane(j.Lane, Lane{})
 	}
 	l.waiting++
-	l.lines[j.Priority.level()].tasks.push(j, &p.spare, true)
+	l.lines[j.Priority.level()].push(j, &p.spare, true)
 	p.wakeLaneLocked(l)
 }
 
@@ -155,7 +155,7 @@ func (p *Pool) wakeLaneLocked(l *lane) {
 		return
 	}
 	for i := range l.lines {
-		if line := &l.lines[i]; line.tasks.size > 0 && !line.queued {
+		if line := &l.lines[i]; line.size() > 0 && !line.queued {
 			p.rings.push(line)
 		}
 	}

@@ -3,6 +3,7 @@ package taskpool
 import (
 	"context"
 	"iter"
+	"slices"
 )
 
 type stage uint8
@@ -23,22 +24,27 @@ type scope struct {
 	refused bool            // begun after Done
 
 	// What follows is protected by pool.mu.
+	hadTasks   bool
 	stage      stage
 	live       int32 // started and not ended: queued or running
 	running    int32
 	lent       int32 // of the running ones, how many have lent their slot
 	loans      int32 // waits in the name of one of them, a finished one's included
-	omitted    int32
 	fates      tally[int32]
-	accepted   int
 	line       line
-	side       *[levels]line // for other priorities than Normal, made when used
-	held       fifo          // staged
-	results    []Result
+	held       fifo  // staged
+	rare       *rare // made when used
 	outcome    Outcome
 	settled    chan struct{} // closed when live becomes 0; nil if nobody waits
 	prev, next *scope        // in pool.handling, then pool.returned
 	due        int64         // ticks at which the sweep releases it
+}
+
+// A rare is what few scopes need.
+type rare struct {
+	side    [levels]line // for other priorities than Normal
+	results []Result
+	omitted int
 }
 
 func (s *scope) init(p *Pool, ctx context.Context) {
@@ -71,7 +77,7 @@ func (s *scope) add(start Start, tasks []Task, inner context.Context) error {
 	if plain && start == StartNow {
 		return s.addNow(tasks)
 	}
-	var few [inlineSlots]slot
+	var few [fewSlots]slot
 	slots := few[:0]
 	for _, t := range tasks {
 		switch {
@@ -110,7 +116,7 @@ func (s *scope) addNow(tasks []Task) error {
 }
 
 func (s *scope) submit(jobs []Job, inner context.Context) error {
-	var few [inlineSlots]slot
+	var few [fewSlots]slot
 	slots := few[:0]
 	for i := range jobs {
 		if err := jobs[i].check(); err != nil {
@@ -165,10 +171,10 @@ func (s *scope) admitLocked(n int) error {
 		p.refused += uint64(n)
 		return err
 	}
-	if s.accepted == 0 && n > 0 && s.stage == stageStarted && !s.isRoot() {
+	if n > 0 && !s.hadTasks && !s.isRoot() {
+		s.hadTasks = true
 		p.handling.push(s)
 	}
-	s.accepted += n
 	p.accepted += uint64(n)
 	return nil
 }
@@ -224,7 +230,7 @@ func (s *scope) queueLocked(l *line, slot slot) {
 	if l == &p.root.line {
 		p.takeInLocked() // it comes behind what has come in
 	}
-	l.tasks.push(slot, &p.spare, p.paused || p.queued > p.idleLocked())
+	l.push(slot, &p.spare, p.paused || p.queued > p.idleLocked())
 	if !l.queued {
 		p.rings.push(l)
 	}
@@ -235,13 +241,17 @@ func (s *scope) lineLocked(of level) *line {
 	if of == normal {
 		return &s.line
 	}
-	if s.side == nil {
-		s.side = new([levels]line)
-		for i := range s.side {
-			s.side[i].scope, s.side[i].level = s, level(i)
+	return &s.rareLocked().side[of]
+}
+
+func (s *scope) rareLocked() *rare {
+	if s.rare == nil {
+		s.rare = new(rare)
+		for i := range s.rare.side {
+			s.rare.side[i].scope, s.rare.side[i].level = s, level(i)
 		}
 	}
-	return &s.side[of]
+	return s.rare
 }
 
 // waitingLocked yields the slots of all that wait.
@@ -253,10 +263,10 @@ func (s *scope) waitingLocked() iter.Seq[slot] {
 			return !ok || j.ctx.scope != s || yield(slot)
 		}
 		for of := range level(levels) {
-			if of != normal && s.side == nil {
+			if of != normal && s.rare == nil {
 				continue
 			}
-			for slot := range s.lineLocked(of).tasks.all() {
+			for slot := range s.lineLocked(of).all() {
 				if !yield(slot) {
 					return
 				}
@@ -264,7 +274,7 @@ func (s *scope) waitingLocked() iter.Seq[slot] {
 		}
 		for _, l := range p.lanes {
 			for _, line := range l.lines {
-				for slot := range line.tasks.all() {
+				for slot := range line.all() {
 					if !own(slot) {
 						return
 					}
@@ -298,12 +308,13 @@ func (s *scope) keepLocked(r Result) {
 	if from := s.pool.source; from != nil {
 		from.keep(r)
 	}
-	switch {
-	case s.isRoot():
-	case len(s.results) < limit:
-		s.results = append(s.results, r)
-	default:
-		s.omitted++
+	if s.isRoot() {
+		return
+	}
+	if of := s.rareLocked(); len(of.results) < limit {
+		of.results = append(of.results, r)
+	} else {
+		of.omitted++
 	}
 }
 
@@ -328,7 +339,10 @@ func (s *scope) lastEndedLocked() {
 }
 
 func (s *scope) reportLocked() Report {
-	r := Report{Results: append([]Result(nil), s.results...), Omitted: int(s.omitted)}
+	var r Report
+	if of := s.rare; of != nil {
+		r.Results, r.Omitted = slices.Clone(of.results), of.omitted
+	}
 	for f, n := range s.fates {
 		r.count(Fate(f), int(n))
 	}
@@ -342,7 +356,7 @@ func (s *scope) sentLocked(r Release) {
 	p := s.pool
 	s.stage = stageSent
 	s.outcome.Release = r
-	if s.accepted == 0 {
+	if !s.hadTasks {
 		return
 	}
 	p.returned.remove(s)

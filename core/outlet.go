@@ -14,6 +14,9 @@ type outlet struct {
 	_     [64]byte
 }
 
+// minClaims is how many tasks have to be in the first chunk for an outlet to be opened.
+const minClaims = 4
+
 // A claims is what the workers add to: the next slot of a chunk in the lower half,
 // and in the upper one where they have to stop, 0 if the chunk is not, or no longer,
 // at the outlet.
@@ -62,11 +65,11 @@ func (p *Pool) lock() {
 // that. Where results are kept, or a slot was lent that may be the one of a task
 // that ends, each end has more to it than to be counted.
 func (p *Pool) openOutletLocked() {
-	q := &p.root.line.tasks
-	if c := q.head; c != nil && q.held == 0 && !c.mixed && p.rings.only(&p.root.line) &&
+	q := &p.root.line.rest
+	if c := q.head; c != nil && p.root.line.held == 0 && !c.mixed && p.rings.only(&p.root.line) &&
 		!p.watched && p.root.lent == 0 {
-		to := uint8(min(int(q.from)+q.size, chunkSlots))
-		if to-q.from >= inlineSlots {
+		to := uint8(min(int(q.from)+int(q.size), len(c.slots)))
+		if to-q.from >= minClaims {
 			c.claims.open(q.from, to)
 			p.outlet.chunk.Store(c)
 		}
@@ -77,14 +80,14 @@ func (p *Pool) openOutletLocked() {
 func (p *Pool) shutOutletLocked() {
 	c := p.outlet.chunk.Load()
 	p.outlet.chunk.Store(nil)
-	q := &p.root.line.tasks
-	n := int(c.claims.shut() - q.from)
+	q := &p.root.line.rest
+	n := int32(c.claims.shut() - q.from)
 	if n == 0 {
 		return
 	}
-	p.queued -= n
-	p.root.live -= int32(n)
-	p.root.fates[FateSucceeded] += int32(n)
+	p.queued -= int(n)
+	p.root.live -= n
+	p.root.fates[FateSucceeded] += n
 	p.fates[FateSucceeded] += uint64(n)
 	if q.size == n {
 		p.takeInLocked()

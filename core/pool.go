@@ -25,40 +25,44 @@ type Pool struct {
 	intake intake
 	outlet outlet
 
-	mu       sync.Mutex // protects what follows, and the ledgers of the pool's scopes
-	root     scope      // the tasks that were added to the pool itself; has no request
-	rings    rings
-	lanes    map[string]*lane
-	spare    spare
-	workers  int  // the limit
-	extra    int  // beyond it, once Done was cut
-	busy     int  // workers that have a task or a notice and have not lent their slot
-	paused   bool // nothing starts
-	seeking  bool // one worker is about to look for work: no second one need be started
-	active   workerList
-	idle     *worker // for reuse
-	reclaims []*reclaim
+	// What follows is protected by mu, and so are the ledgers of the pool's scopes.
+	// What each task needs comes first and is close together: two processors that
+	// take turns in here hand it to each other.
+	mu      sync.Mutex
+	rings   rings
+	busy    int  // workers that have a task or a notice and have not lent their slot
+	workers int  // the limit
+	extra   int  // beyond it, once Done was cut
+	paused  bool // nothing starts
+	seeking bool // one worker is about to look for work: no second one need be started
+	listed  bool // in the books of source: something has not ended
+	over    bool // Done has ended
 
 	running, queued, staged, delayed, retrying int
 
-	overrun           int // of the running ones, those past their timeout
-	notices           int // waiting or running
-	accepted, refused uint64
-	fates             tally[uint64]
-
+	notices  int // waiting or running
+	accepted uint64
+	fates    tally[uint64]
 	handling scopeList // have tasks, handler not returned
 	returned scopeList // have tasks, handler returned, response not yet known to be sent; oldest first
-	sweep    alarm     // in the alarms of source, if there is one
-	alarms   alarms
-	listed   bool // in the books of source: something has not ended
+	drainer  *drainer
+	finished chan struct{} // made by the first Done, closed by the last task
+	reclaims []*reclaim
+	active   workerList
+	idle     *worker // for reuse
+	spare    spare
 
-	drainer *drainer
+	root    scope // the tasks that were added to the pool itself; has no request
+	lanes   map[string]*lane
+	sweep   alarm // in the alarms of source, if there is one
+	alarms  alarms
+	overrun int // of the running ones, those past their timeout
+	refused uint64
 	drained tally[uint64] // fates that a finished Drain has reported
 	told    tally[uint64] // fates that are in the books of source
 	results latest
+	first   smallChunk // the first spare one: a pool that is made for a request may need no other
 
-	over       bool          // Done has ended
-	finished   chan struct{} // made by the first Done, closed by the last task
 	doneReport Report
 	doneErr    error
 	cutCause   error // why Done was cut short; nil if it was not
@@ -83,6 +87,7 @@ func newPool(c Config, source *perRequest) *Pool {
 	p.workers = c.Workers
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	p.root.init(p, nil)
+	p.spare.add(&p.first)
 	p.sweep.of, p.alarms.owner = p, p
 	p.initLanes(c.Lanes)
 	p.phase.Store(phaseOpen)

@@ -3,107 +3,128 @@ package taskpool
 import "iter"
 
 const (
-	inlineSlots = 4  // what a scope holds without a further allocation
-	chunkSlots  = 61 // makes a chunk, and the header that the allocator adds, fill its class of 1024 bytes
-	spareChunks = 64 // what a pool keeps for reuse
+	fewSlots   = 4  // the room in a line, and in a small chunk: what most scopes need
+	largeSlots = 60 // makes a large chunk, and the header that the allocator adds, fill its class of 1024 bytes
+	smallBatch = 8  // small chunks that are allocated at once: a scope that stages costs one allocation of its own all the same
+	spareSmall = 512
+	spareLarge = 64
 )
 
-// A fifo is a first-in-first-out queue of slots: a few inline, then chunks.
-// Slots are zeroed when they are popped, so that a queue keeps nothing alive.
+// A fifo is a first-in-first-out queue of slots, in chunks that it borrows from
+// the pool: it has none while it is empty. Slots are zeroed when they are popped,
+// so that a queue keeps nothing alive.
 type fifo struct {
-	inline     [inlineSlots]slot
-	read, held uint8    // of inline: where the oldest is, and how many
-	from, to   uint8    // where the oldest is in head, and the first free slot in tail
-	size       int      // all slots
-	since      [2]int64 // ticks at which the first that waits came in this round of inline, and in the one before; 0 if none does
 	head, tail *chunk
+	size       int32
+	from, to   uint8 // where the oldest is in head, and the first free slot in tail
 }
 
 type chunk struct {
 	next   *chunk
-	since  int64 // ticks at which its first slot was filled
+	since  int64 // ticks at which the first that had to wait came into it, about; 0 if none had to
 	claims claims
-	mixed  bool // not all that came into it are plain tasks
-	used   bool // at an outlet: a slot of it may be claimed and not yet read
-	slots  [chunkSlots]slot
+	mixed  bool   // not all that came into it are plain tasks
+	used   bool   // at an outlet: a slot of it may be claimed and not yet read
+	slots  []slot // the room behind it
 }
 
-// A spare is the free list of a pool's chunks.
-type spare struct {
-	list  *chunk
+type smallChunk struct {
+	chunk
+	room [fewSlots]slot
+}
+
+type largeChunk struct {
+	chunk
+	room [largeSlots]slot
+}
+
+// A spare has the free lists of a pool's chunks.
+type spare struct{ small, large chunkList }
+
+type chunkList struct {
+	head  *chunk
 	count int
 }
 
-func (s *spare) get() *chunk {
-	c := s.list
-	if c == nil {
-		c = new(chunk)
-	} else {
-		s.list = c.next
-		s.count--
-		c.next, c.mixed = nil, false
-	}
-	c.since = ticks()
+func (l *chunkList) push(c *chunk) {
+	c.next = l.head
+	l.head = c
+	l.count++
+}
+
+func (l *chunkList) pop() *chunk {
+	c := l.head
+	l.head = c.next
+	l.count--
+	c.next, c.since, c.mixed = nil, 0, false
 	return c
 }
 
-func (s *spare) put(c *chunk) {
-	if s.count == spareChunks || c.used {
-		return
+// get is a chunk with room for a few slots, or for many.
+func (s *spare) get(small bool) *chunk {
+	switch {
+	case small && s.small.head == nil:
+		batch := new([smallBatch]smallChunk)
+		for i := range batch {
+			s.add(&batch[i])
+		}
+		fallthrough
+	case small:
+		return s.small.pop()
+	case s.large.head == nil:
+		c := new(largeChunk)
+		c.slots = c.room[:]
+		return &c.chunk
 	}
-	c.next = s.list
-	s.list = c
-	s.count++
+	return s.large.pop()
+}
+
+func (s *spare) add(c *smallChunk) {
+	c.slots = c.room[:]
+	s.small.push(&c.chunk)
+}
+
+func (s *spare) put(c *chunk) {
+	l, limit := &s.large, spareLarge
+	if len(c.slots) == fewSlots {
+		l, limit = &s.small, spareSmall
+	}
+	if l.count < limit && !c.used {
+		l.push(c)
+	}
 }
 
 // push appends a slot. If it will have to wait, the clock is read, but only once
-// for a round of the inline slots, and once for a chunk.
+// for a chunk, or for a round of a line's own places.
 func (q *fifo) push(s slot, free *spare, waits bool) {
-	q.size++
-	if q.tail == nil {
-		if q.held < inlineSlots {
-			i := (q.read + q.held) % inlineSlots
-			if i == 0 {
-				q.since[1], q.since[0] = q.since[0], 0
-			}
-			if waits && q.since[0] == 0 {
-				q.since[0] = ticks()
-			}
-			q.inline[i] = s
-			q.held++
-			return
+	c := q.tail
+	if c == nil || int(q.to) == len(c.slots) {
+		c = free.get(q.size < fewSlots)
+		if q.tail == nil {
+			q.head = c
+		} else {
+			q.tail.next = c
 		}
-		q.tail = free.get()
-		q.head = q.tail
-	} else if q.to == chunkSlots {
-		c := free.get()
-		q.tail.next = c
 		q.tail, q.to = c, 0
 	}
-	q.tail.slots[q.to] = s
+	if waits && c.since == 0 {
+		c.since = ticks()
+	}
+	c.slots[q.to] = s
 	q.to++
+	q.size++
 	if _, plain := s.(Task); !plain {
-		q.tail.mixed = true
+		c.mixed = true
 	}
 }
 
-// pop takes the oldest slot of a queue that is not empty. What is inline is
-// older than what is in chunks: push goes inline only when there are none.
+// pop takes the oldest slot of a queue that is not empty.
 func (q *fifo) pop(free *spare) slot {
-	q.size--
-	if q.held > 0 {
-		s := q.inline[q.read]
-		q.inline[q.read] = nil
-		q.held--
-		if q.read++; q.read == inlineSlots || q.held == 0 {
-			q.read = 0
-		}
-		return s
-	}
 	c := q.head
 	s := c.slots[q.from]
 	c.slots[q.from] = nil
 	q.from++
+	q.size--
 	if q.skipped() {
 		free.put(c)
 	}
@@ -115,7 +136,7 @@ func (q *fifo) skipped() bool {
 	switch {
 	case q.size == 0:
 		q.head, q.tail, q.from, q.to = nil, nil, 0, 0
-	case q.from == chunkSlots:
+	case int(q.from) == len(q.head.slots):
 		q.head, q.from = q.head.next, 0
 	default:
 		return false
@@ -123,28 +144,11 @@ func (q *fifo) skipped() bool {
 	return true
 }
 
-// oldest is the tick at which the head of the queue began to wait, about; 0 if
-// that is not known because it hardly waits.
-func (q *fifo) oldest() int64 {
-	switch {
-	case q.held == 0 && q.head != nil:
-		return q.head.since
-	case q.read+q.held > inlineSlots:
-		return q.since[1] // it is of the round before
-	}
-	return q.since[0]
-}
-
 func (q *fifo) all() iter.Seq[slot] {
 	return func(yield func(slot) bool) {
-		for i := range q.held {
-			if !yield(q.inline[(q.read+i)%inlineSlots]) {
-				return
-			}
-		}
 		from := q.from
 		for c := q.head; c != nil; c = c.next {
-			to := uint8(chunkSlots)
+			to := uint8(len(c.slots))
 			if c == q.tail {
 				to = q.to
 			}
@@ -159,14 +163,74 @@ func (q *fifo) all() iter.Seq[slot] {
 }
 
 // A line is a queue that takes turns in a ring: that of a scope, or of a lane,
-// for one priority.
+// for one priority. A few slots have their place in it: what is written by who
+// adds and read by a worker had better not be reused by others at once, as chunks
+// are, for it then goes from one processor's cache to another's each time.
 type line struct {
-	scope  *scope // nil for a lane's
-	lane   *lane  // nil for a scope's
-	tasks  fifo
-	next   *line
-	level  level
-	queued bool // in the ring
+	scope      *scope // nil for a lane's
+	lane       *lane  // nil for a scope's
+	next       *line
+	few        [fewSlots]slot // a ring; they are older than the rest
+	since      [2]int64       // ticks at which the first that waits came in this round of few, and in the one before; 0 if none does
+	read, held uint8          // of few: where the oldest is, and how many
+	level      level
+	queued     bool // in the ring
+	rest       fifo
+}
+
+func (l *line) size() int { return int(l.held) + int(l.rest.size) }
+
+func (l *line) push(s slot, free *spare, waits bool) {
+	if l.rest.size > 0 || l.held == fewSlots {
+		l.rest.push(s, free, waits)
+		return
+	}
+	i := (l.read + l.held) % fewSlots
+	if i == 0 {
+		l.since[1], l.since[0] = l.since[0], 0
+	}
+	if waits && l.since[0] == 0 {
+		l.since[0] = ticks()
+	}
+	l.few[i] = s
+	l.held++
+}
+
+// pop takes the oldest slot of a line that is not empty.
+func (l *line) pop(free *spare) slot {
+	if l.held == 0 {
+		return l.rest.pop(free)
+	}
+	s := l.few[l.read]
+	l.few[l.read] = nil
+	l.held--
+	if l.read++; l.read == fewSlots || l.held == 0 {
+		l.read = 0
+	}
+	return s
+}
+
+// oldest is the tick at which the head of the line began to wait, about; 0 if
+// that is not known because it hardly waits.
+func (l *line) oldest() int64 {
+	switch {
+	case l.held == 0 && l.rest.size > 0:
+		return l.rest.head.since
+	case l.read+l.held > fewSlots:
+		return l.since[1] // it is of the round before
+	}
+	return l.since[0]
+}
+
+func (l *line) all() iter.Seq[slot] {
+	return func(yield func(slot) bool) {
+		for i := range l.held {
+			if !yield(l.few[(l.read+i)%fewSlots]) {
+				return
+			}
+		}
+		l.rest.all()(yield)
+	}
 }
 
 // A level is a Priority as an index, the highest first.
@@ -264,8 +328,8 @@ func (r *rings) pop(free *spare) (*scope, slot) {
 			r.remove(level) // the lane puts it back
 			continue
 		}
-		s := l.tasks.pop(free)
-		if l.tasks.size == 0 {
+		s := l.pop(free)
+		if l.size() == 0 {
 			r.remove(level)
 		} else if from.head != from.tail { // alone it stays: it is its turn again
 			from.push(from.pop())

@@ -230,7 +230,7 @@ func (s Scope) Returned(o Outcome) bool {
 		o.Expired = o.Expired || errors.Is(ended, context.DeadlineExceeded)
 		o.Disconnected = o.Disconnected || ended != nil && !o.Expired
 		sc.stage = stageReturned
-		if sc.accepted > 0 {
+		if sc.hadTasks {
 			p.handling.remove(sc)
 			p.returned.push(sc)
 		}
@@ -241,10 +241,10 @@ func (s Scope) Returned(o Outcome) bool {
 	sc.outcome = o
 	if p.phase.Load() != phaseOpen {
 		sc.sentLocked(PoolDone)
-	} else if first && sc.accepted > 0 {
+	} else if first && sc.hadTasks {
 		p.armSweepLocked(sc)
 	}
-	return sc.accepted > 0
+	return sc.hadTasks
 }
 
 // Sent tells that the response is sent: adapters call it, after Returned, and

@@ -35,7 +35,7 @@ func (p *Pool) Stats() Stats {
 	p.takeInLocked()
 	var since int64
 	look := func(l *line) {
-		if t := l.tasks.oldest(); t != 0 && l.tasks.size > 0 && (since == 0 || t < since) {
+		if t := l.oldest(); t != 0 && l.size() > 0 && (since == 0 || t < since) {
 			since = t
 		}
 	}

@@ -132,7 +132,7 @@ func (w *worker) takeLocked() bool {
 	if !p.mayStartLocked() {
 		return false
 	}
-	if p.root.line.tasks.size == 1 && p.intake.isOpen() {
+	if p.root.line.size() == 1 && p.intake.isOpen() {
 		p.takeInLocked()
 		p.root.openIntakeLocked()
 	}

@@ -30,7 +30,7 @@ func TestTasksOfAScopeStartFirstInFirstOut(t *testing.T) {
 			}
 		}
 	}
-	for _, n := range []int{1, 3, 4, 5, 200, 2, 66, 7} { // inline places, chunks, and back
+	for _, n := range []int{1, 3, 4, 5, 200, 2, 66, 7} { // small chunks, large ones, and back
 		p.Pause()
 		add(n)
 		p.Resume()
