@@ -14,9 +14,13 @@ const (
 	// would then wait while short tasks drain. Where goroutines compute, and take
 	// their 10 ms, it would starve so; then it comes to take as long as they do,
 	// the pool's other workers not counted, before it pauses again.
-	minSlice   = int64(100 * time.Microsecond)
-	maxSlice   = int64(10 * time.Millisecond)
-	yieldCheck = 4 // the clock is read for every n-th task
+	minSlice = int64(100 * time.Microsecond)
+	maxSlice = int64(10 * time.Millisecond)
+
+	// The clock is read for every 4th task, and for every 16th while so many take no
+	// time to speak of.
+	minCheck = 4
+	maxCheck = 16
 )
 
 // A worker runs tasks, one after the other, until there are none.
@@ -34,7 +38,9 @@ type worker struct {
 	err    error
 	result Result // made if anybody is to see it
 
-	runs  uint  // for yieldCheck
+	check uint8 // after how many tasks the clock is to be read
+	runs  uint8 // tasks since it was
+	read  int64 // what it was
 	since int64 // ticks of the end of the last pause
 	slice int64 // how long to work before the next one
 	peers int   // busy workers, itself included, when it took what it has
@@ -58,7 +64,7 @@ const (
 )
 
 func (w *worker) run() {
-	w.since, w.slice = 0, minSlice
+	w.check, w.since, w.slice = minCheck, 0, minSlice
 	for w.loop() {
 	}
 	w.leaveLocked()
@@ -193,10 +199,16 @@ func (w *worker) leaveLocked() {
 }
 
 func (w *worker) yield() {
-	if w.runs++; w.runs%yieldCheck != 0 {
+	if w.runs++; w.runs < w.check {
 		return
 	}
 	now := ticks()
+	if now-w.read < minSlice/maxCheck {
+		w.check = min(2*w.check, maxCheck)
+	} else {
+		w.check = minCheck
+	}
+	w.runs, w.read = 0, now
 	if w.since == 0 {
 		w.since = now // many a worker has no more to do than this
 	}
