@@ -23,10 +23,10 @@ func Begin(src taskpool.Source, w http.ResponseWriter, r *http.Request) (Exchang
 	if src == nil {
 		return Exchange{}, w, r
 	}
-	o := &observer{base: w, ctx: r.Context(), proto: r.ProtoMajor}
+	o := &observer{base: w, ctx: r.Context(), http2: r.ProtoMajor == 2}
 	ctx, scope := src.Begin(o.ctx)
 	o.scope = scope
-	if o.proto == 1 {
+	if r.ProtoMajor == 1 {
 		o.conn, _ = o.ctx.Value(connKey{}).(*conn)
 		if o.conn != nil {
 			o.turn = o.conn.turn.Load()
@@ -77,10 +77,10 @@ func (x Exchange) End(err error, panicked bool) {
 	if o == nil {
 		return
 	}
-	o.returned = taskpool.Outcome{Status: o.statusNow(err, panicked), Err: err, Panicked: panicked}
+	o.told, o.err, o.panicked = o.statusNow(err, panicked), err, panicked
 	o.rendering = err != nil && o.seen() == 0
 	switch {
-	case !o.scope.Returned(o.returned):
+	case !o.scope.Returned(o.outcome(o.told)):
 	case o.scope.Held() && o.flushedForHold(err, panicked):
 		o.scope.Hold()
 	default:
@@ -126,7 +126,7 @@ func (o *observer) written() bool {
 }
 
 // statusNow is the status as far as it is known when the handler returns.
-func (o *observer) statusNow(err error, panicked bool) int {
+func (o *observer) statusNow(err error, panicked bool) int32 {
 	status := o.seen()
 	switch {
 	case status != 0 || o.hijacked.Load() || panicked:
@@ -145,7 +145,7 @@ func (o *observer) arm() {
 		o.release(taskpool.HandlerReturned)
 	case o.ctx.Value(http.ServerContextKey) == nil:
 		o.release(taskpool.NoServer)
-	case o.proto == 2 && o.onStreamClosed():
+	case o.http2 && o.onStreamClosed():
 	case o.conn != nil:
 		o.conn.onSent(o)
 	default:
@@ -201,10 +201,13 @@ func (o *observer) release(r taskpool.Release) {
 			return
 		}
 	}
-	if status != 0 && status != o.returned.Status {
-		out := o.returned
-		out.Status = status
-		o.scope.Returned(out)
+	if status != 0 && status != o.told {
+		o.scope.Returned(o.outcome(status))
 	}
 	o.scope.Sent(r)
+}
+
+// outcome is what the scope is told, with a status.
+func (o *observer) outcome(status int32) taskpool.Outcome {
+	return taskpool.Outcome{Status: int(status), Err: o.err, Panicked: o.panicked}
 }

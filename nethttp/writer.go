@@ -23,7 +23,6 @@ type observer struct {
 	base  http.ResponseWriter
 	scope taskpool.Scope
 	ctx   context.Context // of the request as it came: the server cancels it
-	proto int             // the major version of HTTP
 
 	conn *conn // of a tracked server, HTTP/1
 	turn uint64
@@ -34,9 +33,13 @@ type observer struct {
 
 	early atomic.Uint32 // the Release of a trigger that came before the status
 
-	// Written before a trigger is armed.
-	returned  taskpool.Outcome // what the scope was told
-	rendering bool             // the framework is still to render an error
+	// Written before a trigger is armed: what the scope was told.
+	told      int32 // the status
+	err       error
+	panicked  bool
+	rendering bool // the framework is still to render an error
+
+	http2 bool
 }
 
 // The optional interfaces of a ResponseWriter. Those that only
@@ -111,11 +114,11 @@ func (o *observer) wrote(status int) {
 
 // seen is the final status as far as it is known. On a hijacked connection
 // nobody knows it.
-func (o *observer) seen() int {
+func (o *observer) seen() int32 {
 	if o.hijacked.Load() {
 		return 0
 	}
-	return int(o.status.Load())
+	return o.status.Load()
 }
 
 func (o *observer) writeHeader(status int) {
