@@ -32,7 +32,8 @@ func Begin(src taskpool.Source, w http.ResponseWriter, r *http.Request) (Exchang
 			o.turn = o.conn.turn.Load()
 		}
 	}
-	return Exchange{o}, o.writer(), r.WithContext(ctx)
+	o.request = *r.WithContext(ctx)
+	return Exchange{o}, o.writer(), &o.request
 }
 
 // Scope returns the request's scope.

@@ -20,6 +20,8 @@ import (
 // exactly the optional interfaces of the writer below. A handler may keep a
 // ResponseWriter too long, so observers are not reused.
 type observer struct {
+	request http.Request // the copy that the handler gets: here it needs no allocation of its own
+
 	base  http.ResponseWriter
 	scope taskpool.Scope
 	ctx   context.Context // of the request as it came: the server cancels it
