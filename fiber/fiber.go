@@ -98,19 +98,26 @@ func end(scope taskpool.Scope, rctx *fasthttp.RequestCtx, err error, panicked bo
 
 // status is the response's as far as it is known when the handler has returned.
 func status(rctx *fasthttp.RequestCtx, err error) int {
-	var e *fiber.Error
 	timeout := rctx.LastTimeoutErrorResponse()
 	switch {
 	case timeout != nil: // it is sent, whatever else there is
 		return timeout.StatusCode()
 	case rctx.Hijacked():
 		return 0
-	case errors.As(err, &e):
-		return e.Code
 	case err != nil:
-		return fiber.StatusInternalServerError
+		return errorStatus(err)
 	}
 	return rctx.Response.StatusCode()
+}
+
+// errorStatus is what Fiber answers to an error. It stands apart since looking
+// for a *fiber.Error takes an allocation.
+func errorStatus(err error) int {
+	var e *fiber.Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return fiber.StatusInternalServerError
 }
 
 // A closer is a user value that fasthttp closes when it resets the request, in

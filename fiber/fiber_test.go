@@ -12,6 +12,7 @@ import (
 	taskpool "github.com/elite-libs/taskpool/core"
 	fiberpool "github.com/elite-libs/taskpool/fiber"
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 )
 
 func must(t testing.TB, err error) {
@@ -170,5 +171,17 @@ func TestFromWithoutMiddleware(t *testing.T) {
 	get(t, start(t, app))
 	if err := <-refused; !errors.Is(err, taskpool.ErrNoScope) {
 		t.Errorf("got %v, want %v", err, taskpool.ErrNoScope)
+	}
+}
+
+func TestRequestWithoutTasksCostsOneAllocation(t *testing.T) {
+	app := newApp()
+	app.Use(fiberpool.Middleware(taskpool.New(taskpool.Config{})))
+	app.Get("/", func(*fiber.Ctx) error { return nil })
+	h, rctx := app.Handler(), new(fasthttp.RequestCtx)
+	rctx.Request.Header.SetMethod(fiber.MethodGet)
+	rctx.Request.SetRequestURI("/")
+	if got := testing.AllocsPerRun(100, func() { h(rctx); rctx.ResetUserValues() }); got > 1 {
+		t.Errorf("got %v allocations, want at most 1: the scope", got)
 	}
 }
