@@ -63,7 +63,7 @@ func (a *async) run(ctx context.Context) error { return a.promise.run(ctx, a.wor
 // submitAsync submits what AsyncJob was given. The engine is given the func as it
 // is, and any other Adder a Job whose Run can be called.
 func submitAsync(to Adder, job Job, work any, p promise) error {
-	job.Run, job.async = nil, nil
+	job.Run = nil
 	switch to := to.(type) {
 	case *Pool:
 		return to.submitAsync(&job, work, p)
