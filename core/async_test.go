@@ -194,6 +194,36 @@ func TestAdderMayWrapTheRunOfAsync(t *testing.T) {
 	wantErr(t, "a nil func", err, taskpool.ErrNilTask)
 }
 
+// A giving is an Adder that gives a func to a job that has none.
+type giving struct{ *taskpool.Pool }
+
+func (g giving) Submit(jobs ...taskpool.Job) error {
+	job := jobs[0]
+	job.Run = failing
+	return g.Pool.Submit(job)
+}
+
+func TestAsyncOfANilFuncThatAnAdderGivesOne(t *testing.T) {
+	p := newPool(taskpool.Config{})
+	promise, err := taskpool.AsyncJob[int](giving{p}, taskpool.Job{}, nil)
+	must(t, err)
+	_, err = promise.Await(patient(t))
+	wantErr(t, "Await", err, errTask)
+	if name := drain(t, p).Results[0].Name; !strings.HasSuffix(name, ".failing") {
+		t.Errorf("got the name %q", name)
+	}
+}
+
+func TestAsyncHasNoValueIfAHookTookItsErrorAway(t *testing.T) {
+	p := newPool(taskpool.Config{Hooks: taskpool.Hooks{Run: func(ctx context.Context, _ string, next taskpool.Task) error {
+		_ = next(ctx)
+		return nil
+	}}})
+	v, err := taskpool.Async(p, func(context.Context) (int, error) { return 7, errTask }).Await(patient(t))
+	must(t, err)
+	equal(t, "value", v, 0)
+}
+
 // A job of Async is used again by nobody, but its options may be.
 func TestAsyncJobIgnoresWhatElseIsInTheJob(t *testing.T) {
 	p := newPool(taskpool.Config{})
