@@ -29,47 +29,67 @@ func (c *requestContext) Value(key any) any {
 	return c.request.Value(key)
 }
 
-// taskContext is what a task sees: the values of the context its scope was
-// taken from and the cancelation of the pool.
-type taskContext struct {
-	scope  *scope
-	job    *job            // nil for plain tasks
-	inner  bool            // values are not those of the scope's own context
-	values context.Context // nil for a pool's own tasks, and if they are the framework's to reuse
-}
+// What a task sees is the values of the context its scope was taken from and the
+// cancelation of the pool. Plain tasks see their scope so, a job itself.
+type (
+	plainContext scope
+	jobContext   job
+)
 
-func (c *taskContext) Deadline() (time.Time, bool) { return time.Time{}, false }
-func (c *taskContext) Done() <-chan struct{}       { return c.scope.pool.ctx.Done() }
-func (c *taskContext) Err() error                  { return c.scope.pool.ctx.Err() }
-func (c *taskContext) String() string              { return "taskpool.task" }
+func (c *plainContext) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (c *plainContext) Done() <-chan struct{}       { return c.pool.ctx.Done() }
+func (c *plainContext) Err() error                  { return c.pool.ctx.Err() }
+func (c *plainContext) Value(key any) any           { return (*scope)(c).taskValue(key, nil) }
+func (c *plainContext) String() string              { return "taskpool.task" }
 
-func (c *taskContext) Value(key any) any {
+func (c *jobContext) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (c *jobContext) Done() <-chan struct{}       { return c.scope.pool.ctx.Done() }
+func (c *jobContext) Err() error                  { return c.scope.pool.ctx.Err() }
+func (c *jobContext) Value(key any) any           { return c.scope.taskValue(key, (*job)(c)) }
+func (c *jobContext) String() string              { return "taskpool.task" }
+
+// ctx is what the tasks of a scope are given that are no jobs.
+func (s *scope) ctx() context.Context { return (*plainContext)(s) }
+
+// ctx is what the job is given, and what is derived from it if a run has a timeout.
+func (j *job) ctx() context.Context { return (*jobContext)(j) }
+
+// taskValue is what a task of the scope sees as the value of a key; j is nil if it
+// is no job.
+func (s *scope) taskValue(key any, j *job) any {
 	switch key {
 	case scopeKey{}:
-		if c.scope.isRoot() {
+		if s.isRoot() {
 			return nil
 		}
-		return c.scope
+		return s
 	case taskKey{}:
-		return c.scope
+		return s
 	case jobKey{}:
-		return c.job
+		return j
+	}
+	values := s.request // nil for a pool's own tasks
+	switch {
+	case j != nil && j.inner != nil:
+		values = j.inner
+	case s.valueless:
+		values = nil
 	}
 	// The pool's context answers one key, the one by which the context package
 	// finds what cancels a context. It must not see the request's there: then
 	// deriving costs no goroutine, and context.Cause gives the pool's cause.
-	if v := c.scope.pool.ctx.Value(key); v != nil || c.values == nil {
+	if v := s.pool.ctx.Value(key); v != nil || values == nil {
 		return v
 	}
-	return c.values.Value(key)
+	return values.Value(key)
 }
 
-// A runContext is a taskContext with a timeout. It has a type of its own so that
+// A runContext is a jobContext with a timeout. It has a type of its own so that
 // FromContext knows it: a task that adds the next one would otherwise build a
 // chain of contexts.
 type runContext struct {
 	context.Context
-	task *taskContext
+	job *job
 }
 
 // scopeOf is the scope that ctx belongs to, or nil.

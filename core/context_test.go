@@ -36,6 +36,10 @@ func TestTaskHasTheValuesOfTheContextItsScopeWasTakenFrom(t *testing.T) {
 	must(t, inner.Add(user(&seen)))
 	must(t, inner.OnSuccess(user(&seen)))
 	must(t, inner.Submit(taskpool.Job{Run: user(&seen)}))
+	taskpool.Async(inner, func(ctx context.Context) (int, error) { return 0, user(&seen)(ctx) })
+	must(t, inner.Submit(taskpool.Job{Timeout: time.Hour, Run: func(ctx context.Context) error {
+		return taskpool.FromContext(ctx).Add(user(&seen))
+	}}))
 	// A task's own context, and one that a task derives.
 	must(t, inner.Add(func(ctx context.Context) error {
 		if err := taskpool.FromContext(ctx).Add(user(&seen)); err != nil {
@@ -46,7 +50,7 @@ func TestTaskHasTheValuesOfTheContextItsScopeWasTakenFrom(t *testing.T) {
 	must(t, p.Add(user(&seen)))
 	finish(inner, taskpool.Outcome{}, taskpool.Flushed) // the same scope, whichever value
 	must(t, drain(t, p).Err())
-	equal(t, "seen", seen.sorted(), "<nil> inner inner inner inner outer outer task")
+	equal(t, "seen", seen.sorted(), "<nil> inner inner inner inner inner inner outer outer task")
 }
 
 func TestTaskOutlivesTheRequest(t *testing.T) {

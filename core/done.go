@@ -146,13 +146,13 @@ func (p *Pool) finishedWithin(d time.Duration) bool {
 // that wait for another run end with the error of the last one.
 func (p *Pool) hurryLocked() {
 	now := ticks()
-	var waiting []*job
+	var waiting []*fullJob
 	for _, a := range p.alarms.heap {
-		if j, ok := a.of.(*job); ok && j.waits != waitsNot {
+		if j, ok := a.of.(*fullJob); ok && j.waits != waitsNot {
 			waiting = append(waiting, j)
 		}
 	}
-	slices.SortFunc(waiting, func(a, b *job) int { return a.alarm.compare(&b.alarm) })
+	slices.SortFunc(waiting, func(a, b *fullJob) int { return a.alarm.compare(&b.alarm) })
 	for _, j := range waiting {
 		if j.waits == waitsRetry {
 			j.fate = FateFailed
@@ -200,7 +200,7 @@ func (p *Pool) cancelQueuedLocked(all bool) {
 				left = append(left, j)
 				continue
 			}
-			f, err = j.fate, j.err
+			f, err = j.fate, j.lastErr()
 		}
 		p.queued--
 		s.live--
@@ -213,7 +213,7 @@ func (p *Pool) cancelQueuedLocked(all bool) {
 		s.liveEndedLocked()
 	}
 	for _, j := range left {
-		j.ctx.scope.queueJobLocked(j)
+		j.scope.queueJobLocked(j)
 	}
 	for _, s := range notices {
 		s.queueLocked(&s.line, notice{})

@@ -12,7 +12,7 @@ import (
 
 // A hookedRun is one run of a task with Hooks.Run around it.
 type hookedRun struct {
-	task     Task
+	job      *job
 	once     sync.Once
 	called   bool
 	returned bool
@@ -22,7 +22,7 @@ type hookedRun struct {
 
 // runHook runs a job through Hooks.Run.
 func (p *Pool) runHook(ctx context.Context, j *job) error {
-	r := &hookedRun{task: j.Run}
+	r := &hookedRun{job: j}
 	hookPanicked, err := p.callRun(ctx, j, r)
 	switch {
 	case r.panicked != nil:
@@ -30,7 +30,7 @@ func (p *Pool) runHook(ctx context.Context, j *job) error {
 	case r.called && !r.returned:
 		runtime.Goexit() // it was on a goroutine of the hook's
 	case hookPanicked && !r.called:
-		return j.Run(ctx)
+		return j.run(ctx)
 	case hookPanicked:
 		return r.err
 	}
@@ -59,7 +59,7 @@ func (r *hookedRun) next(ctx context.Context) error {
 				panic(v)
 			}
 		}()
-		r.err = r.task(ctx)
+		r.err = r.job.run(ctx)
 		r.returned = true
 	})
 	return r.err
@@ -78,8 +78,8 @@ func (p *Pool) callDrained(s *scope) {
 	p.lock()
 	r := s.reportLocked()
 	p.mu.Unlock()
-	defer p.recoverHook(&s.ctx, "Drained")
-	p.config.Hooks.Drained(&s.ctx, r)
+	defer p.recoverHook(s.ctx(), "Drained")
+	p.config.Hooks.Drained(s.ctx(), r)
 }
 
 // recoverHook is deferred around a hook.
@@ -103,7 +103,7 @@ func (p *Pool) logFailure(ctx context.Context, r Result) {
 }
 
 func (p *Pool) logOverrun(j *job, attempt int, timeout, ran time.Duration) {
-	p.log(&j.ctx, slog.LevelWarn, "task overran its timeout",
+	p.log(j.ctx(), slog.LevelWarn, "task overran its timeout",
 		slog.String("task", nameOf(j)), slog.Int("attempt", attempt), slog.Duration("timeout", timeout), slog.Duration("ran", ran))
 }
 

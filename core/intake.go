@@ -52,7 +52,8 @@ func takeIn[T Task | slot](in *intake, all []T, mixed bool) bool {
 // plain tasks do.
 func behindOthers(jobs []slot) bool {
 	for _, s := range jobs {
-		if j := s.(*job); j.Priority != PriorityNormal || j.Lane != "" || j.Delay > 0 {
+		j := s.(*job)
+		if f := j.full(); j.priority != PriorityNormal || f != nil && (f.Lane != "" || f.Delay > 0) {
 			return false
 		}
 	}

@@ -3,8 +3,6 @@ package taskpool
 import (
 	"context"
 	"fmt"
-	"reflect"
-	"runtime"
 	"time"
 )
 
@@ -30,7 +28,7 @@ type Job struct {
 	Retry    Retry         // whether a run that failed is repeated; nil means one run
 	Lane     string        // tasks that share a limit or a pace; empty is none, one that Config.Lanes does not name has no limit of its own
 
-	promise promise // of Async
+	async *async // of AsyncJob; nil if the engine was given its func and promise themselves
 }
 
 // Priority says which of the tasks that wait goes first. Nothing starves: of
@@ -91,108 +89,15 @@ func enumText(kind string, names []string, i int) ([]byte, error) {
 	return []byte(names[i]), nil
 }
 
-// A slot is one accepted task in a queue: two words, so that a plain func needs
-// no allocation. It holds a Task, a Task of one of the staged types below (the
-// type is where the condition is kept), a *job, or a notice.
-type slot any
-
-type (
-	afterResponse Task
-	onSuccess     Task
-	onFailure     Task
-)
-
-// A notice is no task: it has a worker call Hooks.Drained for the scope whose
-// queue it stands in.
-type notice struct{}
-
-// job is a Job once it is accepted, or a plain task that needs more than its
-// func: a context of its own, a timeout, hooks.
-type job struct {
-	Job
-	ctx      taskContext
-	accepted int64 // ticks
-	started  int64 // ticks of the last run; 0 if it never ran
-	ended    int64 // ticks at which the last run failed, if it is to run again
-	err      error // of the last run, if it is to run again
-	alarm    alarm
-	lane     *lane // while it runs
-	attempts int32
-	fate     Fate // decided without another run; 0 else
-	waits    waits
-	overrun  bool // it runs on after its timeout
-	answered bool // in this run it has told its lane what an API answered
-}
-
-// waits says what a job's alarm is for.
-type waits uint8
-
-const (
-	waitsNot waits = iota // a run that may overrun its timeout
-	waitsDelay
-	waitsRetry
-)
-
-// plainSlot is the slot of a task that needs nothing but its func.
-func plainSlot(t Task, start Start) slot {
-	switch start {
-	case StartAfterResponse:
-		return afterResponse(t)
-	case StartOnSuccess:
-		return onSuccess(t)
-	case StartOnFailure:
-		return onFailure(t)
-	}
-	return t
-}
-
-// asJob gives back what was added, for those who look into a queue.
-func asJob(s slot) (j Job, ok bool) {
-	t, job, start := unpack(s)
-	if job != nil {
-		return job.Job, true
-	}
-	return Job{Run: t, Start: start}, t != nil
-}
-
-// unpack gives what is in a slot, a plain task or a job, and when it may start.
-func unpack(s slot) (t Task, j *job, start Start) {
-	switch s := s.(type) {
-	case Task:
-		return s, nil, StartNow
-	case *job:
-		return nil, s, s.Start
-	case afterResponse:
-		return Task(s), nil, StartAfterResponse
-	case onSuccess:
-		return Task(s), nil, StartOnSuccess
-	case onFailure:
-		return Task(s), nil, StartOnFailure
-	}
-	return nil, nil, StartNow
-}
-
-// nameOf is the name that a slot is reported by.
-func nameOf(s slot) string {
-	j, _ := asJob(s)
-	if j.Name != "" || j.Run == nil {
-		return j.Name
-	}
-	pc := reflect.ValueOf(j.Run).Pointer()
-	if j.promise != nil {
-		pc = j.promise.function()
-	}
-	if f := runtime.FuncForPC(pc); f != nil {
-		return f.Name()
-	}
-	return ""
-}
-
 // check refuses what could never run.
 func (j *Job) check() error {
 	if j.Run == nil {
 		return ErrNilTask
 	}
+	return j.checkOptions()
+}
+
+func (j *Job) checkOptions() error {
 	if int(j.Start) >= len(startNames) {
 		return fmt.Errorf("taskpool: unknown Start %d", j.Start)
 	}
@@ -203,6 +108,12 @@ func (j *Job) check() error {
 		return fmt.Errorf("taskpool: a negative Delay, %v", j.Delay)
 	}
 	return nil
+}
+
+// light reports whether the job has nothing that few jobs have: a job that says no
+// more than what to run and when is a third of the size of others.
+func (j *Job) light() bool {
+	return j.Name == "" && j.Lane == "" && j.Delay == 0 && j.Timeout == 0 && j.Retry == nil && j.async == nil
 }
 
 // ticks is the clock of everything here that measures: nanoseconds since the

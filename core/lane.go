@@ -71,13 +71,13 @@ func (p *Pool) newLane(name string, c Lane) *lane {
 }
 
 // queueInLaneLocked has a job wait in its lane.
-func (p *Pool) queueInLaneLocked(j *job) {
+func (p *Pool) queueInLaneLocked(j *fullJob) {
 	l := p.lanes[j.Lane]
 	if l == nil {
 		l = p.newLane(j.Lane, Lane{})
 	}
 	l.waiting++
-	l.lines[j.Priority.level()].push(j, &p.spare, true)
+	l.lines[j.priority.level()].push(&j.job, &p.spare, true)
 	p.wakeLaneLocked(l)
 }
 
@@ -116,7 +116,7 @@ func (l *lane) blockedLocked() bool {
 }
 
 // startLocked notes that a job of the lane starts.
-func (l *lane) startLocked(j *job) {
+func (l *lane) startLocked(j *fullJob) {
 	j.lane, j.answered = l, false
 	l.waiting--
 	l.running++
@@ -136,7 +136,7 @@ func (l *lane) startLocked(j *job) {
 }
 
 // endLocked notes that a job of the lane has ended.
-func (l *lane) endLocked(p *Pool, j *job) {
+func (l *lane) endLocked(p *Pool, j *fullJob) {
 	j.lane = nil
 	l.running--
 	if !j.answered {
@@ -199,7 +199,11 @@ func (p *Pool) freeLanesLocked() {
 // It does nothing outside of a task, in a task without a lane, after the task
 // has ended, and if r.Reset is not in the future. It does not block.
 func Throttle(ctx context.Context, r RateLimit) {
-	j := jobOf(ctx)
+	task := jobOf(ctx)
+	if task == nil {
+		return
+	}
+	j := task.full()
 	if j == nil {
 		return
 	}
@@ -207,7 +211,7 @@ func Throttle(ctx context.Context, r RateLimit) {
 	if wait <= 0 {
 		return
 	}
-	p := j.ctx.scope.pool
+	p := j.scope.pool
 	p.lock()
 	if j.lane != nil {
 		if !j.answered {

@@ -17,11 +17,11 @@ const (
 
 // A scope is what Scope stands for. It is one allocation, so its size counts.
 type scope struct {
-	pool    *Pool
-	request context.Context // what Begin was given
-	ctx     taskContext     // what plain tasks run with
-	reused  any             // see Scope.Reused
-	refused bool            // begun after Done
+	pool      *Pool
+	request   context.Context // what Begin was given
+	reused    any             // see Scope.Reused
+	valueless bool            // request is the framework's to reuse: tasks do not see its values
+	refused   bool            // begun after Done
 
 	// What follows is protected by pool.mu.
 	hadTasks   bool
@@ -50,7 +50,6 @@ type rare struct {
 func (s *scope) init(p *Pool, ctx context.Context) {
 	s.pool = p
 	s.request = ctx
-	s.ctx = taskContext{scope: s, values: ctx}
 	s.line.scope, s.line.level = s, normal
 }
 
@@ -86,7 +85,7 @@ func (s *scope) add(start Start, tasks []Task, inner context.Context) error {
 		case plain:
 			slots = append(slots, plainSlot(t, start))
 		default:
-			slots = append(slots, s.newJob(Job{Run: t, Start: start}, inner))
+			slots = append(slots, s.newJob(&Job{Run: t, Start: start}, t, nil, inner))
 		}
 	}
 	return s.accept(slots)
@@ -122,18 +121,25 @@ func (s *scope) submit(jobs []Job, inner context.Context) error {
 		if err := jobs[i].check(); err != nil {
 			return err
 		}
-		slots = append(slots, s.newJob(jobs[i], inner))
+		var of promise
+		if a := jobs[i].async; a != nil {
+			of = a.promise
+		}
+		slots = append(slots, s.newJob(&jobs[i], jobs[i].Run, of, inner))
 	}
 	return s.accept(slots)
 }
 
-func (s *scope) newJob(j Job, inner context.Context) *job {
-	n := &job{Job: j, ctx: taskContext{scope: s, values: s.ctx.values}, accepted: ticks()}
-	if inner != nil {
-		n.ctx.values, n.ctx.inner = inner, true
+// submitAsync is submit for one job of Async, whose func is work.
+func (s *scope) submitAsync(j *Job, work any, of promise, inner context.Context) error {
+	if work == nil {
+		return ErrNilTask
 	}
-	n.ctx.job, n.alarm.of = n, n
-	return n
+	if err := j.checkOptions(); err != nil {
+		return err
+	}
+	one := [1]slot{s.newJob(j, work, of, inner)}
+	return s.accept(one[:])
 }
 
 // accept takes all of the slots or none.
@@ -200,10 +206,10 @@ func (s *scope) startLocked(slot slot) {
 		return
 	}
 	s.live++
-	if j.Delay > 0 && j.fate == 0 && p.phase.Load() == phaseOpen {
-		j.waits = waitsDelay
+	if f := j.full(); f != nil && f.Delay > 0 && j.fate == 0 && p.phase.Load() == phaseOpen {
+		f.waits = waitsDelay
 		p.delayed++
-		p.alarms.set(&j.alarm, later(ticks(), j.Delay))
+		p.alarms.set(&f.alarm, later(ticks(), f.Delay))
 		return
 	}
 	p.queued++
@@ -218,11 +224,11 @@ func (s *scope) startPlainLocked(t Task) {
 
 // queueJobLocked has a job wait for a worker, in its lane if it has one.
 func (s *scope) queueJobLocked(j *job) {
-	if j.Lane != "" && j.fate == 0 {
-		s.pool.queueInLaneLocked(j)
+	if f := j.full(); f != nil && f.Lane != "" && j.fate == 0 {
+		s.pool.queueInLaneLocked(f)
 		return
 	}
-	s.queueLocked(s.lineLocked(j.Priority.level()), j)
+	s.queueLocked(s.lineLocked(j.priority.level()), j)
 }
 
 func (s *scope) queueLocked(l *line, slot slot) {
@@ -260,7 +266,7 @@ func (s *scope) waitingLocked() iter.Seq[slot] {
 		p := s.pool
 		own := func(slot slot) bool {
 			j, ok := slot.(*job)
-			return !ok || j.ctx.scope != s || yield(slot)
+			return !ok || j.scope != s || yield(slot)
 		}
 		for of := range level(levels) {
 			if of != normal && s.rare == nil {
@@ -282,7 +288,7 @@ func (s *scope) waitingLocked() iter.Seq[slot] {
 			}
 		}
 		for _, a := range p.alarms.heap {
-			if j, ok := a.of.(*job); ok && j.waits != waitsNot && !own(j) {
+			if f, ok := a.of.(*fullJob); ok && f.waits != waitsNot && !own(&f.job) {
 				return
 			}
 		}

@@ -123,11 +123,29 @@ func (p *Pool) Submit(jobs ...Job) error {
 		return errNoPool
 	}
 	for i := range jobs {
-		if s := jobs[i].Start; s != StartNow && int(s) < len(startNames) {
-			return fmt.Errorf("taskpool: a job that starts %v cannot be submitted to a Pool: %w", s, ErrNoScope)
+		if err := unstaged(&jobs[i]); err != nil {
+			return err
 		}
 	}
 	return p.root.submit(jobs, nil)
+}
+
+func (p *Pool) submitAsync(j *Job, work any, of promise) error {
+	if !p.made() {
+		return errNoPool
+	}
+	if err := unstaged(j); err != nil {
+		return err
+	}
+	return p.root.submitAsync(j, work, of, nil)
+}
+
+// unstaged refuses a job that has to be staged.
+func unstaged(j *Job) error {
+	if s := j.Start; s != StartNow && int(s) < len(startNames) {
+		return fmt.Errorf("taskpool: a job that starts %v cannot be submitted to a Pool: %w", s, ErrNoScope)
+	}
+	return nil
 }
 
 // Resize changes how many tasks run at once; below 1 is 1. It does not block:

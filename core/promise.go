@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"sync/atomic"
 )
 
@@ -16,7 +15,6 @@ type Promise[T any] struct {
 	waiters atomic.Pointer[chan struct{}] // closed when it is settled; made for the first who waits
 	value   T
 	err     error
-	pc      uintptr // of the func that the caller gave: the task is named after it
 }
 
 // The states of a promise: err, and value if err is nil, stand once it is settled.
@@ -42,32 +40,43 @@ func Async[T any](to Adder, fn func(context.Context) (T, error)) *Promise[T] {
 // refusal, with which the promise is settled too.
 func AsyncJob[T any](to Adder, job Job, fn func(context.Context) (T, error)) (*Promise[T], error) {
 	p := new(Promise[T])
-	job.promise = p
-	job.Run = nil
+	var work any // none for a nil func
 	if fn != nil {
-		p.pc = reflect.ValueOf(fn).Pointer()
-		job.Run = func(ctx context.Context) (err error) {
-			v, err := fn(ctx)
-			if err == nil {
-				p.value = v
-			}
-			return err
-		}
+		work = fn
 	}
-	err := errNilAdder
-	switch to := to.(type) {
-	case *Pool: // where the callee is known, its arguments need not be allocated
-		err = to.Submit(job)
-	case Scope:
-		err = to.Submit(job)
-	case nil:
-	default:
-		err = to.Submit(job)
-	}
+	err := submitAsync(to, job, work, p)
 	if err != nil {
 		p.settle(err)
 	}
 	return p, err
+}
+
+// An async is what AsyncJob was given and what it gave, for a job that is on its
+// way through the hands of others.
+type async struct {
+	work    any // the func; nil if it was nil
+	promise promise
+}
+
+func (a *async) run(ctx context.Context) error { return a.promise.run(ctx, a.work) }
+
+// submitAsync submits what AsyncJob was given. The engine is given the func as it
+// is, and any other Adder a Job whose Run can be called.
+func submitAsync(to Adder, job Job, work any, p promise) error {
+	job.Run = nil
+	switch to := to.(type) {
+	case *Pool:
+		return to.submitAsync(&job, work, p)
+	case Scope:
+		return to.submitAsync(&job, work, p)
+	case nil:
+		return errNilAdder
+	}
+	job.async = &async{work, p}
+	if work != nil {
+		job.Run = job.async.run
+	}
+	return to.Submit(job)
 }
 
 var (
@@ -131,11 +140,21 @@ func (p *Promise[T]) Await(ctx context.Context) (T, error) {
 	return zero, context.Cause(ctx)
 }
 
-// A promise is a Promise of whatever type, as a job sees it.
+// A promise is a Promise of whatever type, as a job sees it. It refers to nothing
+// of the job's: who keeps it keeps neither the func nor the contexts of a request.
 type promise interface {
+	run(ctx context.Context, work any) error
 	settle(err error)
 	result() any
-	function() uintptr
+}
+
+// run runs the func that AsyncJob was given.
+func (p *Promise[T]) run(ctx context.Context, work any) error {
+	v, err := work.(func(context.Context) (T, error))(ctx)
+	if err == nil {
+		p.value = v
+	}
+	return err
 }
 
 // settle is called under the lock of the pool, or by AsyncJob for a refusal. The
@@ -160,8 +179,7 @@ func (p *Promise[T]) outcome() (value T, err error) {
 	return p.value, nil
 }
 
-func (p *Promise[T]) result() any       { return p.value }
-func (p *Promise[T]) function() uintptr { return p.pc }
+func (p *Promise[T]) result() any { return p.value }
 
 // settle settles the promise of a job that has its fate.
 func (j *job) settle(f Fate, err error) {

@@ -337,7 +337,7 @@ func (r *rings) pop(free *spare) (*scope, slot) {
 		if l.lane == nil {
 			return l.scope, s
 		}
-		return s.(*job).ctx.scope, s
+		return s.(*job).scope, s
 	}
 	return nil, nil
 }

@@ -127,9 +127,9 @@ func describe(slot slot, f Fate, err error) Result {
 	case j.started == 0:
 		r.Attempts, r.Waited = 0, time.Duration(ticks()-j.accepted)
 	default:
-		ended := j.ended
-		if ended == 0 {
-			ended = ticks()
+		ended := ticks()
+		if failed := j.lastFailed(); failed != nil {
+			ended = failed.ended
 		}
 		r.Attempts = int(j.attempts)
 		r.Waited, r.Ran = time.Duration(j.started-j.accepted), time.Duration(ended-j.started)

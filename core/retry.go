@@ -1,7 +1,6 @@
 package taskpool
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -74,8 +73,8 @@ func (e *retryAfterError) Error() string { return e.err.Error() }
 func (e *retryAfterError) Unwrap() error { return e.err }
 
 // again asks whether a job whose run has failed is to run again, and when.
-func (p *Pool) again(j *job, err error) (wait time.Duration, again bool) {
-	if j.Retry == nil || p.phase.Load() != phaseOpen {
+func (p *Pool) again(j *fullJob, err error) (wait time.Duration, again bool) {
+	if j == nil || j.Retry == nil || p.phase.Load() != phaseOpen {
 		return 0, false
 	}
 	if permanent := (*permanentError)(nil); errors.As(err, &permanent) {
@@ -84,7 +83,7 @@ func (p *Pool) again(j *job, err error) (wait time.Duration, again bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			again = false
-			p.logHookPanic(&j.ctx, "Retry", v)
+			p.logHookPanic(j.ctx(), "Retry", v)
 		}
 	}()
 	wait, again = j.Retry(int(j.attempts), err)
@@ -94,7 +93,7 @@ func (p *Pool) again(j *job, err error) (wait time.Duration, again bool) {
 	return wait, again
 }
 
-func (p *Pool) logRetry(ctx context.Context, j *job, err error, wait time.Duration) {
-	p.log(ctx, slog.LevelDebug, "task will run again", slog.String("task", nameOf(j)), slog.Any("error", err),
+func (p *Pool) logRetry(j *job, err error, wait time.Duration) {
+	p.log(j.ctx(), slog.LevelDebug, "task will run again", slog.String("task", nameOf(j)), slog.Any("error", err),
 		slog.Int("attempt", int(j.attempts)), slog.Duration("wait", wait))
 }

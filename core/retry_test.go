@@ -51,6 +51,7 @@ func TestRetryRunsAgainAfterItsWait(t *testing.T) {
 		equal(t, "fates", countsOf(r), counts{Succeeded: 1})
 		equal(t, "attempts", r.Results[0].Attempts, 5)
 		equal(t, "waited", r.Results[0].Waited, 61*time.Second)
+		equal(t, "ran", r.Results[0].Ran, 0)
 		wantErr(t, "its error", r.Results[0].Err, nil)
 	})
 }

@@ -13,18 +13,25 @@ func (j *job) takenLocked(p *Pool) {
 		j.fate = FateCanceled
 	default:
 		j.attempts++
-		j.started, j.ended, j.err = ticks(), 0, nil
-		if j.Lane != "" {
-			p.lanes[j.Lane].startLocked(j)
-		}
-		if t := j.timeout(p); t > 0 {
-			p.alarms.set(&j.alarm, later(later(j.started, t), farewell))
+		j.started = ticks()
+		if f := j.full(); f != nil {
+			f.startedLocked(p)
 		}
 	}
 }
 
+func (j *fullJob) startedLocked(p *Pool) {
+	j.failed = nil
+	if j.Lane != "" {
+		p.lanes[j.Lane].startLocked(j)
+	}
+	if t := j.timeout(p); t > 0 {
+		p.alarms.set(&j.alarm, later(later(j.started, t), farewell))
+	}
+}
+
 // stoppedLocked notes that the job's run has ended.
-func (j *job) stoppedLocked(p *Pool) {
+func (j *fullJob) stoppedLocked(p *Pool) {
 	p.alarms.stop(&j.alarm)
 	if j.overrun {
 		j.overrun = false
@@ -36,8 +43,8 @@ func (j *job) stoppedLocked(p *Pool) {
 }
 
 // alarmLocked is told when the job's alarm rings.
-func (j *job) alarmLocked(now int64) {
-	p := j.ctx.scope.pool
+func (j *fullJob) alarmLocked(now int64) {
+	p := j.scope.pool
 	waited := j.waits
 	switch waited {
 	case waitsDelay:
@@ -47,19 +54,19 @@ func (j *job) alarmLocked(now int64) {
 	default:
 		j.overrun = true
 		p.overrun++
-		go p.logOverrun(j, int(j.attempts), j.timeout(p), time.Duration(now-j.started))
+		go p.logOverrun(&j.job, int(j.attempts), j.timeout(p), time.Duration(now-j.started))
 		return
 	}
 	j.waits = waitsNot
 	p.queued++
-	j.ctx.scope.queueJobLocked(j)
+	j.scope.queueJobLocked(&j.job)
 	if waited == waitsRetry && j.Lane != "" {
 		p.lanes[j.Lane].retrying-- // not before: the lane would be forgotten
 	}
 }
 
 // timeout is the limit of one run; 0 or less if there is none.
-func (j *job) timeout(p *Pool) time.Duration {
+func (j *fullJob) timeout(p *Pool) time.Duration {
 	if j.Timeout != 0 {
 		return j.Timeout
 	}
@@ -73,20 +80,21 @@ func (w *worker) executeJob(j *job) {
 	case FateCanceled:
 		w.fate, w.err = FateCanceled, errCut
 	default:
-		w.fate, w.err = j.fate, j.err
+		w.fate, w.err = j.fate, j.lastErr()
 	}
 }
 
 // runJob runs a job once, within its timeout and the hook.
 func (p *Pool) runJob(j *job) error {
-	var ctx context.Context = &j.ctx
-	if timeout := j.timeout(p); timeout > 0 {
+	ctx := j.ctx()
+	if f := j.full(); f != nil && f.timeout(p) > 0 {
+		timeout := f.timeout(p)
 		c, cancel := context.WithTimeoutCause(ctx, timeout, &timeoutError{timeout})
 		defer cancel()
-		ctx = &runContext{c, &j.ctx}
+		ctx = &runContext{c, j}
 	}
 	if p.config.Hooks.Run == nil {
-		return j.Run(ctx)
+		return j.run(ctx)
 	}
 	return p.runHook(ctx, j)
 }
@@ -95,21 +103,21 @@ func (p *Pool) runJob(j *job) error {
 // Then it returns with the lock held, and the worker is free.
 func (w *worker) retry() bool {
 	p, s := w.pool, w.scope
-	j := w.job
-	if j == nil {
+	if w.job == nil {
 		return false
 	}
+	j := w.job.full()
 	wait, again := p.again(j, w.err)
 	if !again {
 		return false
 	}
-	p.logRetry(&j.ctx, j, w.err, wait)
+	p.logRetry(&j.job, w.err, wait)
 	p.lock()
 	if p.phase.Load() != phaseOpen { // Done was called meanwhile: there are no more runs
 		p.mu.Unlock()
 		return false
 	}
-	j.ended, j.err = ticks(), w.err
+	j.failed = &failedRun{err: w.err, ended: ticks()}
 	p.takeInLocked() // one more waits
 	w.freeLocked()
 	lane := j.lane
@@ -121,10 +129,10 @@ func (w *worker) retry() bool {
 	if wait > 0 {
 		j.waits = waitsRetry
 		p.retrying++
-		p.alarms.set(&j.alarm, later(j.ended, wait))
+		p.alarms.set(&j.alarm, later(j.failed.ended, wait))
 	} else {
 		p.queued++
-		s.queueJobLocked(j)
+		s.queueJobLocked(&j.job)
 		if lane != nil {
 			lane.retrying--
 		}

@@ -72,17 +72,15 @@ func FromContext(ctx context.Context) Scope {
 	if s == nil {
 		return Scope{}
 	}
-	c, ok := ctx.(*taskContext)
-	if run, timed := ctx.(*runContext); timed {
-		c, ok = run.task, true
+	switch c := ctx.(type) {
+	case *plainContext:
+		return Scope{scope: s}
+	case *jobContext:
+		return Scope{scope: s, ctx: c.inner}
+	case *runContext:
+		return Scope{scope: s, ctx: c.job.inner}
 	}
-	switch {
-	case !ok:
-		return Scope{scope: s, ctx: ctx}
-	case c.inner:
-		return Scope{scope: s, ctx: c.values}
-	}
-	return Scope{scope: s}
+	return Scope{scope: s, ctx: ctx}
 }
 
 // Add accepts tasks to be started as soon as workers are free, beside the
@@ -123,6 +121,13 @@ func (s Scope) Submit(jobs ...Job) error {
 	return s.scope.submit(jobs, s.inner())
 }
 
+func (s Scope) submitAsync(j *Job, work any, of promise) error {
+	if s.scope == nil {
+		return ErrNoScope
+	}
+	return s.scope.submitAsync(j, work, of, s.inner())
+}
+
 // Reused names a key that only the framework's own contexts answer, and what is
 // derived from them: adapters of frameworks that reuse their contexts call it
 // right after Begin. Where a scope is then taken from such a context, its tasks
@@ -134,7 +139,7 @@ func (s Scope) Reused(key any) {
 	}
 	s.scope.reused = key
 	if s.scope.request.Value(key) != nil {
-		s.scope.ctx.values = nil
+		s.scope.valueless = true
 	}
 }
 

@@ -276,7 +276,7 @@ func TestPendingIsWhatWaitsInItsOrder(t *testing.T) {
 		g := newGate()
 		must(t, s.Add(g.task))
 		<-g.begun
-		must(t, s.OnSuccess(nop))
+		must(t, s.Submit(taskpool.Job{Run: nop, Start: taskpool.StartOnSuccess}))
 		must(t, s.Add(failing))
 		for i := range 70 { // beyond a chunk
 			must(t, s.Submit(taskpool.Job{Name: fmt.Sprint(i), Run: nop}))

@@ -225,9 +225,9 @@ func (w *worker) yield() {
 func (w *worker) execute() {
 	switch {
 	case w.task != nil:
-		w.setFate(w.task(&w.scope.ctx))
+		w.setFate(w.task(w.scope.ctx()))
 	case w.own:
-		w.setFate(w.latest.Load().(Task)(&w.scope.ctx))
+		w.setFate(w.latest.Load().(Task)(w.scope.ctx()))
 	case w.job != nil:
 		w.executeJob(w.job)
 	default:
@@ -313,7 +313,9 @@ func (w *worker) countLocked(f Fate, r *Result) {
 			s.keepLocked(*r)
 		}
 		if w.job != nil {
-			w.job.stoppedLocked(p)
+			if j := w.job.full(); j != nil {
+				j.stoppedLocked(p)
+			}
 			w.job.settle(f, r.Err)
 		}
 		s.liveEndedLocked()
@@ -339,9 +341,9 @@ func (w *worker) freeLocked() {
 // ctx is the context that the worker's task is given.
 func (w *worker) ctx() context.Context {
 	if w.job != nil {
-		return &w.job.ctx
+		return w.job.ctx()
 	}
-	return &w.scope.ctx
+	return w.scope.ctx()
 }
 
 // caught is deferred once per worker. After a panic the loop is entered again;
