@@ -101,7 +101,7 @@ func (s Scope) Held() bool {
 	p := s.scope.pool
 	p.lock()
 	defer p.mu.Unlock()
-	return s.scope.stage < stageSent && !s.scope.closedLocked()
+	return s.scope.stage.Load() < stageSent && !s.scope.closedLocked()
 }
 
 // Hold is Sent(Held) and waits, as HoldOptions say, until the scope's tasks have

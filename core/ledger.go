@@ -4,16 +4,29 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"sync/atomic"
 )
 
-type stage uint8
+// A stage is how far a request has come. It only goes forward, and under the
+// pool's lock but for one step: most requests add nothing, and their handlers
+// return without meeting at that lock.
+type stage struct{ atomic.Uint32 }
 
-// The stages of a request; they only go forward.
+// The stages of a request.
 const (
-	stageStarted stage = iota
-	stageReturned
-	stageSent
+	stageNew      = iota // its handler runs, and has not used the scope
+	stageUsed            // its handler runs
+	stageReturned        // its handler has returned
+	stageSent            // its response is sent
 )
+
+// useLocked reports whether the handler runs, and if so has its return take the lock.
+func (s *stage) useLocked() bool {
+	return s.Load() == stageUsed || s.CompareAndSwap(stageNew, stageUsed)
+}
+
+// leave takes the one step without the lock, if the scope was not used.
+func (s *stage) leave() bool { return s.CompareAndSwap(stageNew, stageReturned) }
 
 // A scope is what Scope stands for. It is one allocation, so its size counts.
 type scope struct {
@@ -22,10 +35,10 @@ type scope struct {
 	reused    any             // see Scope.Reused
 	valueless bool            // request is the framework's to reuse: tasks do not see its values
 	refused   bool            // begun after Done
+	stage     stage
 
 	// What follows is protected by pool.mu.
 	hadTasks   bool
-	stage      stage
 	live       int32 // started and not ended: queued or running
 	running    int32
 	lent       int32 // of the running ones, how many have lent their slot
@@ -58,15 +71,11 @@ func (s *scope) isRoot() bool { return s == &s.pool.root }
 // closedLocked: its handler has returned and nothing is left to end. Nothing can
 // be added then, so it stays closed.
 func (s *scope) closedLocked() bool {
-	return s.stage >= stageReturned && s.live == 0 && s.held.size == 0
+	return s.stage.Load() >= stageReturned && s.live == 0 && s.held.size == 0
 }
 
 // open reports whether the handler has not returned.
-func (s *scope) open() bool {
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	return s.stage == stageStarted
-}
+func (s *scope) open() bool { return s.stage.Load() < stageReturned }
 
 // add accepts plain tasks. What needs nothing but its func becomes a slot
 // without an allocation. Here and below, inner is the context whose values the
@@ -152,7 +161,7 @@ func (s *scope) accept(slots []slot) error {
 	err := s.admitLocked(len(slots))
 	if err == nil {
 		for _, slot := range slots {
-			if _, _, start := unpack(slot); s.stage < stageSent && start != StartNow {
+			if _, _, start := unpack(slot); s.stage.Load() < stageSent && start != StartNow {
 				s.held.push(slot, &p.spare, false)
 				p.staged++
 			} else {
@@ -169,6 +178,7 @@ func (s *scope) accept(slots []slot) error {
 func (s *scope) admitLocked(n int) error {
 	p := s.pool
 	p.takeInLocked()
+	s.stage.useLocked() // or it is closed
 	err := p.refusalLocked(s, n)
 	if err == nil && p.source != nil && n > 0 {
 		err = p.listLocked(s.isRoot())
@@ -338,7 +348,7 @@ func (s *scope) lastEndedLocked() {
 		s.settled = nil
 	}
 	p := s.pool
-	if s.stage == stageSent && s.closedLocked() && p.config.Hooks.Drained != nil {
+	if s.stage.Load() == stageSent && s.closedLocked() && p.config.Hooks.Drained != nil {
 		p.notices++
 		s.queueLocked(&s.line, notice{})
 	}
@@ -352,7 +362,7 @@ func (s *scope) reportLocked() Report {
 	for f, n := range s.fates {
 		r.count(Fate(f), int(n))
 	}
-	if s.stage == stageSent {
+	if s.stage.Load() == stageSent {
 		r.Outcome = s.outcome
 	}
 	return r
@@ -360,7 +370,7 @@ func (s *scope) reportLocked() Report {
 
 func (s *scope) sentLocked(r Release) {
 	p := s.pool
-	s.stage = stageSent
+	s.stage.Store(stageSent)
 	s.outcome.Release = r
 	if !s.hadTasks {
 		return

@@ -162,7 +162,7 @@ func (s Scope) Fail(err error) {
 	p := s.scope.pool
 	p.lock()
 	defer p.mu.Unlock()
-	if s.scope.stage == stageStarted && s.scope.outcome.Vetoed == nil {
+	if s.scope.stage.useLocked() && s.scope.outcome.Vetoed == nil {
 		s.scope.outcome.Vetoed = err
 	}
 }
@@ -176,7 +176,7 @@ func (s Scope) Outcome() (o Outcome, known bool) {
 	p := s.scope.pool
 	p.lock()
 	defer p.mu.Unlock()
-	if s.scope.stage < stageSent {
+	if s.scope.stage.Load() < stageSent {
 		return Outcome{}, false
 	}
 	return s.scope.outcome, true
@@ -222,28 +222,32 @@ func (s Scope) Returned(o Outcome) bool {
 		return false
 	}
 	sc := s.scope
-	ended := sc.request.Err()
 	p := sc.pool
-	p.lock()
-	defer p.unlock()
-	if sc.stage == stageSent {
-		return false
-	}
-	was, first := sc.outcome, sc.stage == stageStarted
-	o.Vetoed = was.Vetoed
-	if first {
+	o.Release, o.Vetoed = 0, nil
+	if sc.open() {
+		ended := sc.request.Err()
 		o.Expired = o.Expired || errors.Is(ended, context.DeadlineExceeded)
 		o.Disconnected = o.Disconnected || ended != nil && !o.Expired
-		sc.stage = stageReturned
+		if p.phase.Load() == phaseOpen && sc.stage.leave() {
+			sc.outcome = o // nobody looks at it before Sent
+			return false
+		}
+	}
+	p.lock()
+	defer p.unlock()
+	if sc.stage.Load() == stageSent {
+		return false
+	}
+	was, first := sc.outcome, sc.open()
+	o.Vetoed, o.Expired, o.Disconnected = was.Vetoed, was.Expired || o.Expired, was.Disconnected || o.Disconnected
+	sc.outcome = o
+	if first {
+		sc.stage.Store(stageReturned)
 		if sc.hadTasks {
 			p.handling.remove(sc)
 			p.returned.push(sc)
 		}
-	} else {
-		o.Expired, o.Disconnected = was.Expired || o.Expired, was.Disconnected || o.Disconnected
 	}
-	o.Release = 0
-	sc.outcome = o
 	if p.phase.Load() != phaseOpen {
 		sc.sentLocked(PoolDone)
 	} else if first && sc.hadTasks {
@@ -261,7 +265,7 @@ func (s Scope) Sent(r Release) {
 	}
 	p := s.scope.pool
 	p.lock()
-	if s.scope.stage == stageReturned {
+	if s.scope.stage.Load() == stageReturned {
 		s.scope.sentLocked(r)
 	}
 	p.unlock()

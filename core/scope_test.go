@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -397,4 +399,37 @@ func TestHandleIsTheLifecycleOfARequest(t *testing.T) {
 			return taskpool.FromContext(ctx).Add(nop)
 		}), taskpool.ErrDone)
 	})
+}
+
+// A handler may return while a goroutine that it left behind still uses its scope:
+// what is added then is either refused or run, and a veto counts or comes too late.
+func TestReturnBesideWhatUsesTheScope(t *testing.T) {
+	p := newPool(taskpool.Config{})
+	veto := errors.New("no")
+	var ran atomic.Int64
+	accepted := 0
+	for range 5000 {
+		_, s := p.Begin(context.Background())
+		var err error
+		var stray sync.WaitGroup
+		stray.Go(func() {
+			err = s.Add(func(context.Context) error { ran.Add(1); return nil })
+			s.Fail(veto)
+		})
+		had := s.Returned(taskpool.Outcome{Status: 200})
+		s.Sent(taskpool.NoServer)
+		stray.Wait()
+		if had != (err == nil) || err != nil && !errors.Is(err, taskpool.ErrScopeClosed) {
+			t.Fatalf("the scope has had tasks: %v, Add: %v", had, err)
+		}
+		if had {
+			accepted++
+		}
+		if o, known := s.Outcome(); !known || o.Status != 200 || o.Release != taskpool.NoServer || o.Vetoed != nil && o.Vetoed != veto {
+			t.Fatalf("got the outcome %+v, known: %v", o, known)
+		}
+	}
+	r := done(t, p)
+	equal(t, "ran", int(ran.Load()), accepted)
+	equal(t, "succeeded", r.Succeeded, accepted)
 }
