@@ -66,17 +66,20 @@ const (
 // newJob makes a job of what was submitted. With Async, work is the func that it
 // was given; else j.Run.
 func (s *scope) newJob(j *Job, work any, promise promise, inner context.Context) *job {
-	light := job{scope: s, inner: inner, work: work, promise: promise, accepted: ticks(), start: j.Start, priority: j.Priority}
+	var n *job
 	if j.light() && s.pool.config.Timeout <= 0 {
-		n := light // made here, or it would be made in vain below
-		return &n
+		n = &job{work: work}
+	} else {
+		f := &fullJob{Job: *j}
+		f.work, f.alarm.of = f, f
+		if f.Run == nil {
+			f.async = &async{work, promise}
+		}
+		n = &f.job
 	}
-	f := &fullJob{job: light, Job: *j}
-	f.work, f.alarm.of = f, f
-	if f.Run == nil {
-		f.async = &async{work, promise}
-	}
-	return &f.job
+	n.scope, n.inner, n.promise, n.accepted = s, inner, promise, ticks()
+	n.start, n.priority = j.Start, j.Priority
+	return n
 }
 
 // full is the job with its options, nil if it has none.
