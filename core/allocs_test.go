@@ -9,9 +9,9 @@ import (
 	"github.com/elite-libs/taskpool/core"
 )
 
-// What an accepted task costs, in allocations and bytes as the allocator rounds
+// What a request and an accepted task cost, in allocations and bytes as the allocator rounds
 // them: of what a future costs, half is to allocate it and to collect it.
-func TestJobsAreLight(t *testing.T) {
+func TestScopesAndJobsAreLight(t *testing.T) {
 	skipUnderRace(t)
 	task := taskpool.Task(nop)
 	retry := taskpool.Backoff(3, time.Second, time.Second)
@@ -23,6 +23,11 @@ func TestJobsAreLight(t *testing.T) {
 		add           func(p *taskpool.Pool, s, inner taskpool.Scope) error
 		allocs, bytes uint64
 	}{
+		{name: "a scope", add: func(p *taskpool.Pool, _, _ taskpool.Scope) error {
+			_, s := p.Begin(context.Background())
+			s.Returned(taskpool.Outcome{})
+			return nil
+		}, allocs: 1, bytes: 352},
 		{name: "a plain task", add: func(_ *taskpool.Pool, s, _ taskpool.Scope) error {
 			return s.Add(task)
 		}},
