@@ -9,7 +9,7 @@ import (
 // is near one takes more passes than another figure.
 const (
 	pairs      = 10
-	ratioTakes = 3 // budgets
+	ratioTakes = 9 // budgets
 )
 
 // middlewareRatio is the ratio of the requests per second that a way to serve has
