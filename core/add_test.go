@@ -218,3 +218,20 @@ func TestOldestIsHowLongTheOldestQueuedTaskHasWaited(t *testing.T) {
 		drain(t, p)
 	})
 }
+
+// What comes in through the intake reads no clock of its own.
+func TestOldestIsKnownOfAStreamThatBeganWhileWorkersWereIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{Workers: 20})
+		free := make(chan struct{})
+		held := func(context.Context) error { <-free; return nil }
+		must(t, p.Add(repeat(10, held)...)) // all of them find a worker
+		stream(t, p, 40, func(int) taskpool.Task { return held })
+		synctest.Wait()
+		time.Sleep(time.Hour)
+		equal(t, "queued", p.Stats().Queued, 30)
+		equal(t, "oldest", p.Stats().Oldest, time.Hour)
+		close(free)
+		drain(t, p)
+	})
+}

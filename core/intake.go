@@ -74,6 +74,9 @@ func (s *scope) openIntakeLocked() {
 	if credit <= 0 {
 		return
 	}
+	if q.tail.since == 0 {
+		q.tail.since = ticks() // who comes in reads no clock
+	}
 	in := &p.intake
 	in.mu.Lock()
 	in.next, in.mixed, in.credit = int(q.to), false, credit

@@ -28,7 +28,7 @@ type Job struct {
 	Retry    Retry         // whether a run that failed is repeated; nil means one run
 	Lane     string        // tasks that share a limit or a pace; empty is none, one that Config.Lanes does not name has no limit of its own
 
-	async *async // of AsyncJob; nil if the engine was given its func and promise themselves
+	async *async // of AsyncJob, where a Job has to carry it
 }
 
 // Priority says which of the tasks that wait goes first. Nothing starves: of

@@ -12,10 +12,11 @@ import (
 // return without meeting at that lock.
 type stage struct{ atomic.Uint32 }
 
-// The stages of a request.
+// The stages of a request. It has started in the first two of them.
 const (
 	stageNew      = iota // its handler runs, and has not used the scope
 	stageUsed            // its handler runs
+	stageLeaving         // its handler returns without the lock: the outcome is not yet written
 	stageReturned        // its handler has returned
 	stageSent            // its response is sent
 )
@@ -25,8 +26,8 @@ func (s *stage) useLocked() bool {
 	return s.Load() == stageUsed || s.CompareAndSwap(stageNew, stageUsed)
 }
 
-// leave takes the one step without the lock, if the scope was not used.
-func (s *stage) leave() bool { return s.CompareAndSwap(stageNew, stageReturned) }
+// leave begins the one step without the lock, if the scope was not used.
+func (s *stage) leave() bool { return s.CompareAndSwap(stageNew, stageLeaving) }
 
 // A scope is what Scope stands for. It is one allocation, so its size counts.
 type scope struct {
@@ -55,7 +56,7 @@ type scope struct {
 
 // A rare is what few scopes need.
 type rare struct {
-	side    [levels]line // for other priorities than Normal
+	side    *[levels]line // for other priorities than Normal
 	results []Result
 	omitted int
 }
@@ -71,11 +72,11 @@ func (s *scope) isRoot() bool { return s == &s.pool.root }
 // closedLocked: its handler has returned and nothing is left to end. Nothing can
 // be added then, so it stays closed.
 func (s *scope) closedLocked() bool {
-	return s.stage.Load() >= stageReturned && s.live == 0 && s.held.size == 0
+	return s.stage.Load() >= stageLeaving && s.live == 0 && s.held.size == 0
 }
 
 // open reports whether the handler has not returned.
-func (s *scope) open() bool { return s.stage.Load() < stageReturned }
+func (s *scope) open() bool { return s.stage.Load() < stageLeaving }
 
 // add accepts plain tasks. What needs nothing but its func becomes a slot
 // without an allocation. Here and below, inner is the context whose values the
@@ -257,15 +258,19 @@ func (s *scope) lineLocked(of level) *line {
 	if of == normal {
 		return &s.line
 	}
-	return &s.rareLocked().side[of]
+	r := s.rareLocked()
+	if r.side == nil {
+		r.side = new([levels]line)
+		for i := range r.side {
+			r.side[i].scope, r.side[i].level = s, level(i)
+		}
+	}
+	return &r.side[of]
 }
 
 func (s *scope) rareLocked() *rare {
 	if s.rare == nil {
 		s.rare = new(rare)
-		for i := range s.rare.side {
-			s.rare.side[i].scope, s.rare.side[i].level = s, level(i)
-		}
 	}
 	return s.rare
 }
@@ -279,7 +284,7 @@ func (s *scope) waitingLocked() iter.Seq[slot] {
 			return !ok || j.scope != s || yield(slot)
 		}
 		for of := range level(levels) {
-			if of != normal && s.rare == nil {
+			if of != normal && (s.rare == nil || s.rare.side == nil) {
 				continue
 			}
 			for slot := range s.lineLocked(of).all() {

@@ -5,9 +5,11 @@ import "iter"
 const (
 	fewSlots   = 4  // the room in a line, and in a small chunk: what most scopes need
 	largeSlots = 60 // makes a large chunk, and the header that the allocator adds, fill its class of 1024 bytes
-	smallBatch = 8  // small chunks that are allocated at once: a scope that stages costs one allocation of its own all the same
-	spareSmall = 512
-	spareLarge = 64
+
+	// Small chunks are allocated several at once, so that a scope that stages costs
+	// no allocation but its own. Each of the spare ones may keep its whole batch.
+	smallBatch  = 8
+	spareChunks = 64 // of each size, what a pool keeps for reuse
 )
 
 // A fifo is a first-in-first-out queue of slots, in chunks that it borrows from
@@ -85,17 +87,17 @@ func (s *spare) add(c *smallChunk) {
 }
 
 func (s *spare) put(c *chunk) {
-	l, limit := &s.large, spareLarge
+	l := &s.large
 	if len(c.slots) == fewSlots {
-		l, limit = &s.small, spareSmall
+		l = &s.small
 	}
-	if l.count < limit && !c.used {
+	if l.count < spareChunks && !c.used {
 		l.push(c)
 	}
 }
 
 // push appends a slot. If it will have to wait, the clock is read, but only once
-// for a chunk, or for a round of a line's own places.
+// for a chunk.
 func (q *fifo) push(s slot, free *spare, waits bool) {
 	c := q.tail
 	if c == nil || int(q.to) == len(c.slots) {
@@ -171,7 +173,7 @@ type line struct {
 	lane       *lane  // nil for a scope's
 	next       *line
 	few        [fewSlots]slot // a ring; they are older than the rest
-	since      [2]int64       // ticks at which the first that waits came in this round of few, and in the one before; 0 if none does
+	since      [2]int64       // ticks at which the first that waits came in this round of few and in the one before; 0 if none
 	read, held uint8          // of few: where the oldest is, and how many
 	level      level
 	queued     bool // in the ring
@@ -180,6 +182,8 @@ type line struct {
 
 func (l *line) size() int { return int(l.held) + int(l.rest.size) }
 
+// push appends a slot. If it will have to wait, the clock is read, but only once
+// for a round of few, or for a chunk.
 func (l *line) push(s slot, free *spare, waits bool) {
 	if l.rest.size > 0 || l.held == fewSlots {
 		l.rest.push(s, free, waits)

@@ -229,13 +229,14 @@ func (s Scope) Returned(o Outcome) bool {
 		o.Expired = o.Expired || errors.Is(ended, context.DeadlineExceeded)
 		o.Disconnected = o.Disconnected || ended != nil && !o.Expired
 		if p.phase.Load() == phaseOpen && sc.stage.leave() {
-			sc.outcome = o // nobody looks at it before Sent
+			sc.outcome = o
+			sc.stage.Store(stageReturned)
 			return false
 		}
 	}
 	p.lock()
 	defer p.unlock()
-	if sc.stage.Load() == stageSent {
+	if at := sc.stage.Load(); at == stageSent || at == stageLeaving {
 		return false
 	}
 	was, first := sc.outcome, sc.open()

@@ -412,10 +412,13 @@ func TestReturnBesideWhatUsesTheScope(t *testing.T) {
 		_, s := p.Begin(context.Background())
 		var err error
 		var stray sync.WaitGroup
+		meet := newMeeting(2)
 		stray.Go(func() {
+			meet()
 			err = s.Add(func(context.Context) error { ran.Add(1); return nil })
 			s.Fail(veto)
 		})
+		meet()
 		had := s.Returned(taskpool.Outcome{Status: 200})
 		s.Sent(taskpool.NoServer)
 		stray.Wait()
@@ -432,4 +435,41 @@ func TestReturnBesideWhatUsesTheScope(t *testing.T) {
 	r := done(t, p)
 	equal(t, "ran", int(ran.Load()), accepted)
 	equal(t, "succeeded", r.Succeeded, accepted)
+}
+
+// Sent counts after Returned only, also while another goroutine is in there.
+func TestSentBesideReturned(t *testing.T) {
+	p := newPool(taskpool.Config{})
+	broken := errors.New("broken")
+	returned := func(s taskpool.Scope) { s.Returned(taskpool.Outcome{Status: 500, Err: broken}) }
+	for i := range 10000 {
+		_, s := p.Begin(context.Background())
+		var other sync.WaitGroup
+		meet := newMeeting(2)
+		other.Go(func() {
+			meet()
+			if i%2 == 0 {
+				returned(s)
+			}
+			s.Sent(taskpool.NoServer)
+		})
+		meet()
+		returned(s)
+		other.Wait()
+		if o, known := s.Outcome(); known && (o.Status != 500 || o.Err != broken || o.Release != taskpool.NoServer) {
+			t.Fatalf("got the outcome %+v", o)
+		}
+	}
+}
+
+// newMeeting returns a func that returns when n goroutines have called it: at once,
+// as nearly as can be.
+func newMeeting(n int32) func() {
+	var here atomic.Int32
+	return func() {
+		here.Add(1)
+		for here.Load() < n {
+			runtime.Gosched()
+		}
+	}
 }

@@ -37,7 +37,8 @@ type job struct {
 	priority Priority
 }
 
-// A fullJob is a job that has options, or a timeout of its pool's.
+// A fullJob is a job that has other options than when it starts and how soon, or a
+// timeout of its pool's. Start, priority and promise are those of the job.
 type fullJob struct {
 	job
 	Job
@@ -65,7 +66,7 @@ const (
 
 // newJob makes a job of what was submitted. With Async, work is the func that it
 // was given; else j.Run.
-func (s *scope) newJob(j *Job, work any, promise promise, inner context.Context) *job {
+func (s *scope) newJob(j *Job, work any, of promise, inner context.Context) *job {
 	var n *job
 	if j.light() && s.pool.config.Timeout <= 0 {
 		n = &job{work: work}
@@ -73,11 +74,11 @@ func (s *scope) newJob(j *Job, work any, promise promise, inner context.Context)
 		f := &fullJob{Job: *j}
 		f.work, f.alarm.of = f, f
 		if f.Run == nil {
-			f.async = &async{work, promise}
+			f.async = &async{work, of}
 		}
 		n = &f.job
 	}
-	n.scope, n.inner, n.promise, n.accepted = s, inner, promise, ticks()
+	n.scope, n.inner, n.promise, n.accepted = s, inner, of, ticks()
 	n.start, n.priority = j.Start, j.Priority
 	return n
 }

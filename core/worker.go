@@ -18,7 +18,7 @@ const (
 	maxSlice = int64(10 * time.Millisecond)
 
 	// The clock is read for every 4th task, and for every 16th while so many take no
-	// time to speak of.
+	// time to speak of: where long ones follow, the first pause is so much later.
 	minCheck = 4
 	maxCheck = 16
 )

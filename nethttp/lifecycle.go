@@ -32,7 +32,7 @@ func Begin(src taskpool.Source, w http.ResponseWriter, r *http.Request) (Exchang
 			o.turn = o.conn.turn.Load()
 		}
 	}
-	o.request = *r.WithContext(ctx)
+	o.request = *r.WithContext(ctx) // inlined, so that its own copy stays on the stack
 	return Exchange{o}, o.writer(), &o.request
 }
 

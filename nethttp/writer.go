@@ -18,9 +18,12 @@ import (
 // ResponseWriter below, and later tells the scope that the response is sent.
 // What handlers get is a view of it, one of the generated types, that has
 // exactly the optional interfaces of the writer below. A handler may keep a
-// ResponseWriter too long, so observers are not reused.
+// ResponseWriter too long, and a task its Request, so observers are not reused.
 type observer struct {
-	request http.Request // the copy that the handler gets: here it needs no allocation of its own
+	// The copy that the handler gets. Here it needs no allocation of its own; who
+	// keeps it keeps the ResponseWriter below too, as who keeps a Request with a
+	// body keeps the connection.
+	request http.Request
 
 	base  http.ResponseWriter
 	scope taskpool.Scope
