@@ -428,7 +428,11 @@ func TestReturnBesideWhatUsesTheScope(t *testing.T) {
 		if had {
 			accepted++
 		}
-		if o, known := s.Outcome(); !known || o.Status != 200 || o.Release != taskpool.NoServer || o.Vetoed != nil && o.Vetoed != veto {
+		o, known := s.Outcome()
+		if o.Vetoed != nil {
+			equal(t, "vetoed", o.Vetoed, veto)
+		}
+		if !known || o.Status != 200 || o.Release != taskpool.NoServer {
 			t.Fatalf("got the outcome %+v, known: %v", o, known)
 		}
 	}
@@ -456,8 +460,8 @@ func TestSentBesideReturned(t *testing.T) {
 		meet()
 		returned(s)
 		other.Wait()
-		if o, known := s.Outcome(); known && (o.Status != 500 || o.Err != broken || o.Release != taskpool.NoServer) {
-			t.Fatalf("got the outcome %+v", o)
+		if o, known := s.Outcome(); known {
+			equal(t, "outcome", o, taskpool.Outcome{Status: 500, Err: broken, Release: taskpool.NoServer})
 		}
 	}
 }
