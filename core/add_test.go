@@ -32,7 +32,7 @@ func TestAddIsAllOrNone(t *testing.T) {
 func TestRoomIsQueueLimitAndIdleWorkersLessWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 2, QueueLimit: 3})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		add := func(n int, want error) {
 			t.Helper()
 			synctest.Wait()
@@ -59,7 +59,7 @@ func TestRoomIsQueueLimitAndIdleWorkersLessWhatWaits(t *testing.T) {
 		add(2, taskpool.ErrOverloaded)
 		add(1, nil)
 		g2.open()
-		finish(s, taskpool.Outcome{Status: 200}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{Status: 200}, taskpool.ReleaseFlushed)
 		done(t, p)
 	})
 }
@@ -85,7 +85,7 @@ func TestAddOfNothingIsNoError(t *testing.T) {
 	p := newPool(taskpool.Config{})
 	must(t, p.Add())
 	must(t, p.Submit())
-	_, s := p.Begin(context.Background())
+	_, s := begin(p, context.Background())
 	must(t, s.OnSuccess())
 	if s.Returned(taskpool.Outcome{}) {
 		t.Error("a scope to which nothing was added has had tasks")
@@ -105,7 +105,7 @@ func TestAddKeepsNoSliceOfTheCaller(t *testing.T) {
 
 func TestSubmitRefusesMisuseAndAddsNothing(t *testing.T) {
 	p := newPool(taskpool.Config{})
-	_, s := p.Begin(context.Background())
+	_, s := begin(p, context.Background())
 	for _, start := range []taskpool.Start{taskpool.StartAfterResponse, taskpool.StartOnSuccess, taskpool.StartOnFailure} {
 		err := p.Submit(taskpool.Job{Run: nop}, taskpool.Job{Run: nop, Start: start})
 		wantErr(t, "a staged job on a pool", err, taskpool.ErrNoScope)
@@ -135,7 +135,7 @@ func TestWhatIsNoPoolRefusesWithoutHarm(t *testing.T) {
 					t.Errorf("%s: got %v", what, err)
 				}
 			}
-			c, s := p.Begin(ctx)
+			c, s := begin(p, ctx)
 			equal(t, "Begin's context", c, ctx)
 			wantErr(t, "Scope.Add", s.Add(nop), taskpool.ErrNoScope)
 			p.Pause()

@@ -32,14 +32,14 @@ func TestKeptPromiseKeepsNothingOfItsTask(t *testing.T) {
 	var promises []*taskpool.Promise[int]
 	kept := func(p *taskpool.Pool, of string, job taskpool.Job, end error) (captured, value weak.Pointer[big]) {
 		c, v := new(big), new(big)
-		ctx, s := p.Begin(context.WithValue(context.Background(), userKey{}, v))
+		ctx, s := begin(p, context.WithValue(context.Background(), userKey{}, v))
 		to := adders(p, taskpool.FromContext(context.WithValue(ctx, userKey{}, v)))[of]
 		promise, _ := taskpool.AsyncJob(to, job, func(context.Context) (int, error) {
 			runtime.KeepAlive(c)
 			return 1, end
 		})
 		promises = append(promises, promise)
-		finish(s, taskpool.Outcome{Status: 500}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{Status: 500}, taskpool.ReleaseFlushed)
 		return weak.Make(c), weak.Make(v)
 	}
 	for of := range adders(nil, taskpool.Scope{}) {
@@ -77,8 +77,8 @@ func TestAsyncIsNamedAfterItsFunctionWhateverItIsGivenTo(t *testing.T) {
 					hooked.add("%s", name[strings.LastIndex(name, ".")+1:])
 					return next(ctx)
 				}}})
-			_, s := p.Begin(context.Background())
-			all := adders(p, s)
+			_, s := begin(p, context.Background())
+			all := adders(p, s.Scope)
 			p.Pause()
 			for _, to := range all {
 				_, err := taskpool.AsyncJob(to, job, giveOne)
@@ -131,10 +131,10 @@ func TestPendingAsyncCanBeRunByOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, job := range asyncJobs() {
 			p, other := newPool(taskpool.Config{Workers: 1}), newPool(taskpool.Config{Results: taskpool.KeepAll})
-			_, s := p.Begin(context.Background())
+			_, s := begin(p, context.Background())
 			p.Pause()
 			runs := 0
-			promise, err := taskpool.AsyncJob(s, job, func(context.Context) (int, error) {
+			promise, err := taskpool.AsyncJob(s.Scope, job, func(context.Context) (int, error) {
 				if runs++; runs == 1 {
 					return runs, errTask
 				}
@@ -227,11 +227,11 @@ func TestAsyncHasNoValueIfAHookTookItsErrorAway(t *testing.T) {
 // A job of Async is used again by nobody, but its options may be.
 func TestAsyncJobIgnoresWhatElseIsInTheJob(t *testing.T) {
 	p := newPool(taskpool.Config{})
-	_, s := p.Begin(context.Background())
+	_, s := begin(p, context.Background())
 	p.Pause()
-	first, err := taskpool.AsyncJob(s, taskpool.Job{}, giveOne)
+	first, err := taskpool.AsyncJob(s.Scope, taskpool.Job{}, giveOne)
 	must(t, err)
-	again, err := taskpool.AsyncJob(s, s.Pending()[0], func(context.Context) (string, error) { return "again", nil })
+	again, err := taskpool.AsyncJob(s.Scope, s.Pending()[0], func(context.Context) (string, error) { return "again", nil })
 	must(t, err)
 	p.Resume()
 	v, err := again.Await(patient(t))

@@ -43,12 +43,12 @@ func BenchmarkAddParallel(b *testing.B) {
 
 // requestOfFour is a request with four tasks, of which three are staged.
 func requestOfFour(ctx context.Context, src taskpool.Source) {
-	_, s := src.Begin(ctx)
+	_, s := begin(src, ctx)
 	_ = s.Add(nop)
 	_ = s.AfterResponse(nop)
 	_ = s.OnSuccess(nop, nop)
 	s.Returned(taskpool.Outcome{Status: 200})
-	s.Sent(taskpool.Flushed)
+	s.Sent(taskpool.ReleaseFlushed)
 }
 
 // BenchmarkScope: a request with four tasks, of which three are staged.
@@ -70,7 +70,7 @@ func BenchmarkScopeEmpty(b *testing.B) {
 	ctx := context.Background()
 	b.ReportAllocs()
 	for range b.N {
-		_, s := p.Begin(ctx)
+		_, s := begin(p, ctx)
 		s.Returned(taskpool.Outcome{Status: 200})
 	}
 }

@@ -51,12 +51,12 @@ func TestResultsSaysWhatAReportKeeps(t *testing.T) {
 					config.Hooks.Ended = func(context.Context, taskpool.Result) {}
 				}
 				p := newPool(config)
-				_, s := p.Begin(context.Background())
+				_, s := begin(p, context.Background())
 				must(t, s.Submit(taskpool.Job{Name: "f", Run: failing}, taskpool.Job{Name: "p", Run: panicking}, taskpool.Job{Name: "ok", Run: nop}))
 				_, err := s.Drain(context.Background())
 				must(t, err)
 				must(t, s.Submit(taskpool.Job{Name: "d", Run: nop, Start: taskpool.StartOnFailure}))
-				finish(s, taskpool.Outcome{}, taskpool.Flushed)
+				finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 				r, err := s.Drain(context.Background())
 				must(t, err)
 				equal(t, "a scope's", resultsOf(r), c.want)
@@ -74,7 +74,7 @@ func TestResultsSaysWhatAReportKeeps(t *testing.T) {
 func TestResultLimit(t *testing.T) {
 	for _, c := range []struct{ limit, kept int }{{0, 100}, {-1, 0}, {5, 5}} {
 		p := newPool(taskpool.Config{ResultLimit: c.limit})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		must(t, s.Add(repeat(120, failing)...))
 		r, err := s.Drain(context.Background())
 		must(t, err)
@@ -134,13 +134,13 @@ func TestNamesOfEnums(t *testing.T) {
 		{taskpool.KeepAll, "all", "all"},
 		{taskpool.Results(3), "Results(3)", ""},
 		{taskpool.Release(0), "not released", "not released"},
-		{taskpool.Flushed, "flushed", "flushed"},
-		{taskpool.StreamClosed, "stream closed", "stream closed"},
-		{taskpool.HandlerReturned, "handler returned", "handler returned"},
-		{taskpool.NoServer, "no server", "no server"},
-		{taskpool.Overdue, "overdue", "overdue"},
-		{taskpool.PoolDone, "pool done", "pool done"},
-		{taskpool.Held, "held", "held"},
+		{taskpool.ReleaseFlushed, "flushed", "flushed"},
+		{taskpool.ReleaseStreamClosed, "stream closed", "stream closed"},
+		{taskpool.ReleaseHandlerReturned, "handler returned", "handler returned"},
+		{taskpool.ReleaseNoServer, "no server", "no server"},
+		{taskpool.ReleaseOverdue, "overdue", "overdue"},
+		{taskpool.ReleasePoolDone, "pool done", "pool done"},
+		{taskpool.ReleaseHeld, "held", "held"},
 		{taskpool.Release(99), "Release(99)", ""},
 	} {
 		equal(t, "String", c.v.String(), c.want)
@@ -151,8 +151,8 @@ func TestNamesOfEnums(t *testing.T) {
 }
 
 func TestOnlyFlushedIsExact(t *testing.T) {
-	for r := taskpool.Release(0); r <= taskpool.Held; r++ {
-		equal(t, r.String(), taskpool.Outcome{Release: r}.Exact(), r == taskpool.Flushed)
+	for r := taskpool.Release(0); r <= taskpool.ReleaseHeld; r++ {
+		equal(t, r.String(), taskpool.Outcome{Release: r}.Exact(), r == taskpool.ReleaseFlushed)
 	}
 }
 

@@ -29,7 +29,7 @@ func user(seen *trail) taskpool.Task {
 func TestTaskHasTheValuesOfTheContextItsScopeWasTakenFrom(t *testing.T) {
 	p := newPool(taskpool.Config{Workers: 1})
 	var seen trail
-	ctx, s := p.Begin(withUser(context.Background(), "outer"))
+	ctx, s := begin(p, withUser(context.Background(), "outer"))
 	inner := taskpool.FromContext(withUser(ctx, "inner"))
 	must(t, s.Add(user(&seen)))
 	must(t, taskpool.FromContext(ctx).AfterResponse(user(&seen)))
@@ -48,7 +48,7 @@ func TestTaskHasTheValuesOfTheContextItsScopeWasTakenFrom(t *testing.T) {
 		return taskpool.FromContext(withUser(ctx, "task")).Add(user(&seen))
 	}))
 	must(t, p.Add(user(&seen)))
-	finish(inner, taskpool.Outcome{}, taskpool.Flushed) // the same scope, whichever value
+	finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed) // the same scope, whichever value
 	must(t, drain(t, p).Err())
 	equal(t, "seen", seen.sorted(), "<nil> inner inner inner inner inner inner outer outer task")
 }
@@ -59,7 +59,7 @@ func TestTaskOutlivesTheRequest(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(withUser(context.Background(), "ann"))
 		ctx, cancel2 := context.WithTimeout(ctx, time.Second)
 		defer cancel2()
-		ctx, s := p.Begin(ctx)
+		ctx, s := begin(p, ctx)
 		deadline, ok := ctx.Deadline()
 		equal(t, "the request's deadline in its context", ok && deadline.Equal(time.Now().Add(time.Second)), true)
 		see := func(ctx context.Context) error {
@@ -83,7 +83,7 @@ func TestTaskOutlivesTheRequest(t *testing.T) {
 		wantErr(t, "Cause in the handler", context.Cause(ctx), gone)
 		wantErr(t, "Err in the handler", ctx.Err(), context.Canceled)
 		<-ctx.Done()
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		equal(t, "counts", countsOf(drain(t, p)), counts{Succeeded: 2})
 	})
 }
@@ -107,7 +107,7 @@ func TestTimeoutCancelsARunWithItsCause(t *testing.T) {
 				return context.Cause(ctx)
 			}
 		}
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		must(t, s.Add(see(time.Second)))
 		must(t, s.Submit(taskpool.Job{Name: "long", Run: see(time.Minute), Timeout: time.Minute}))
 		must(t, s.Submit(taskpool.Job{Run: func(ctx context.Context) error {
@@ -134,7 +134,7 @@ func TestTimeoutCancelsARunWithItsCause(t *testing.T) {
 func TestDoneCancelsWithinATimeoutAndATimeoutWithinTheRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Timeout: time.Hour})
-		ctx, s := p.Begin(withUser(context.Background(), "ann"))
+		ctx, s := begin(p, withUser(context.Background(), "ann"))
 		must(t, taskpool.FromContext(withUser(ctx, "bob")).Add(func(ctx context.Context) error {
 			ctx, cancel := context.WithCancel(ctx)
 			defer cancel()
@@ -144,7 +144,7 @@ func TestDoneCancelsWithinATimeoutAndATimeoutWithinTheRequest(t *testing.T) {
 			return ctx.Err()
 		}))
 		synctest.Wait()
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		r, err := p.Done(within(t, time.Second))
 		wantErr(t, "Done", err, context.DeadlineExceeded)
 		equal(t, "counts", countsOf(r), counts{Canceled: 1})
@@ -157,7 +157,7 @@ func TestDerivingCostsNoGoroutine(t *testing.T) {
 	p := newPool(taskpool.Config{Workers: 1})
 	request, cancelRequest := context.WithCancel(context.Background())
 	defer cancelRequest()
-	ctx, s := p.Begin(request)
+	ctx, s := begin(p, request)
 	derive := func(what string, ctx context.Context) {
 		before := runtime.NumGoroutine()
 		var ends []func()
@@ -193,7 +193,7 @@ func TestAfterFuncOfATaskRunsWhenDoneIsCutNotWhenTheRequestEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{})
 		request, cancel := context.WithCancel(context.Background())
-		_, s := p.Begin(request)
+		_, s := begin(p, request)
 		called := make(chan time.Time, 1)
 		must(t, s.Add(func(ctx context.Context) error {
 			context.AfterFunc(ctx, func() { called <- time.Now() })
@@ -216,15 +216,15 @@ func TestFromContextFindsTheScope(t *testing.T) {
 	var none taskpool.Scope
 	equal(t, "a bare context", taskpool.FromContext(context.Background()), none)
 	equal(t, "a nil context", taskpool.FromContext(nil), none) //nolint:staticcheck // on purpose
-	ctx, s := p.Begin(nil)                                     //nolint:staticcheck // on purpose
-	equal(t, "Begin's context", taskpool.FromContext(ctx), s)
+	ctx, s := begin(p, nil)                                    //nolint:staticcheck // on purpose
+	equal(t, "Begin's context", taskpool.FromContext(ctx), s.Scope)
 	derived, cancel := context.WithCancel(ctx)
 	defer cancel()
 	equal(t, "a derived one's pool", taskpool.FromContext(derived).Pool(), p)
 	must(t, taskpool.FromContext(derived).AfterResponse(nop))
 	equal(t, "the same scope", len(s.Pending()), 1)
 	must(t, s.Add(func(ctx context.Context) error {
-		equal(t, "in a task", taskpool.FromContext(ctx), s)
+		equal(t, "in a task", taskpool.FromContext(ctx), s.Scope)
 		wantErr(t, "add in a task", taskpool.FromContext(ctx).Add(nop), nil)
 		return nil
 	}))
@@ -232,7 +232,7 @@ func TestFromContextFindsTheScope(t *testing.T) {
 		equal(t, "in a pool's task", taskpool.FromContext(ctx), none)
 		return nil
 	}))
-	finish(s, taskpool.Outcome{}, taskpool.Flushed)
+	finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 	equal(t, "counts", countsOf(done(t, p)), counts{Succeeded: 4})
 }
 
@@ -251,7 +251,7 @@ type frameworkKey struct{}
 func TestTaskDoesNotGetTheValuesOfAContextThatIsReused(t *testing.T) {
 	p := newPool(taskpool.Config{Workers: 1})
 	var seen trail
-	ctx, s := p.Begin(withUser(context.Background(), "request"))
+	ctx, s := begin(p, withUser(context.Background(), "request"))
 	s.Reused(frameworkKey{})
 	must(t, taskpool.FromContext(withUser(ctx, "kept")).Add(user(&seen)))
 	must(t, taskpool.FromContext(withUser(framework{ctx}, "reused")).Add(user(&seen)))
@@ -265,7 +265,7 @@ func TestTaskDoesNotGetTheValuesOfAContextThatIsReused(t *testing.T) {
 func TestTaskGetsNoValuesIfTheRequestsOwnAreReused(t *testing.T) {
 	p := newPool(taskpool.Config{Workers: 1})
 	var seen trail
-	ctx, s := p.Begin(withUser(framework{context.Background()}, "reused"))
+	ctx, s := begin(p, withUser(framework{context.Background()}, "reused"))
 	s.Reused(frameworkKey{})
 	if got := ctx.Value(userKey{}); got != "reused" {
 		t.Errorf("the handler sees %v, want its own value", got)

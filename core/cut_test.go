@@ -47,7 +47,7 @@ func TestWaiterThatGivesUpWhenDoneIsCutIsCanceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, q := newPool(taskpool.Config{Workers: 1}), newPool(taskpool.Config{})
 		never := make(chan struct{})
-		_, s := q.Begin(context.Background())
+		_, s := begin(q, context.Background())
 		must(t, s.Add(func(context.Context) error { <-never; return nil }))
 		must(t, p.Submit(
 			taskpool.Job{Name: "a", Run: func(ctx context.Context) error {

@@ -24,7 +24,7 @@ func stamped(order *trail, start time.Time, name string) taskpool.Task {
 func TestDelayedJobStartsExactlyThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 1})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		var order trail
 		start := time.Now()
 		before := runtime.NumGoroutine()
@@ -103,7 +103,7 @@ func TestDelayedJobsCountInTheQueueLimit(t *testing.T) {
 func TestDelayOfAStagedJobCountsFromItsRelease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		var order trail
 		start := time.Now()
 		for _, at := range []taskpool.Start{taskpool.StartAfterResponse, taskpool.StartOnSuccess, taskpool.StartOnFailure} {
@@ -113,7 +113,7 @@ func TestDelayOfAStagedJobCountsFromItsRelease(t *testing.T) {
 		st := balanced(t, p)
 		equal(t, "staged", st.Staged, 3)
 		equal(t, "delayed", st.Delayed, 0)
-		finish(s, taskpool.Outcome{Status: 200}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{Status: 200}, taskpool.ReleaseFlushed)
 		st = balanced(t, p)
 		equal(t, "delayed", st.Delayed, 2)
 		equal(t, "discarded", st.Discarded, 1) // it does not wait for that
@@ -140,7 +140,7 @@ func TestDoneStartsDelayedJobsAtOnce(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 1})
 		var order trail
 		start := time.Now()
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		must(t, s.Submit(taskpool.Job{Start: taskpool.StartAfterResponse, Delay: time.Minute, Run: stamped(&order, start, "staged")}))
 		must(t, p.Submit(taskpool.Job{Delay: 2 * time.Hour, Run: stamped(&order, start, "second")},
 			taskpool.Job{Delay: time.Hour, Run: func(ctx context.Context) error {
@@ -149,7 +149,7 @@ func TestDoneStartsDelayedJobsAtOnce(t *testing.T) {
 			}}))
 		go func() { // the handler is still at it when Done is called
 			time.Sleep(time.Second)
-			finish(s, taskpool.Outcome{}, taskpool.Flushed)
+			finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		}()
 		r := done(t, p)
 		equal(t, "fates", countsOf(r), counts{Succeeded: 4})
@@ -166,7 +166,7 @@ func TestDoneThatIsCutCancelsDelayedJobs(t *testing.T) {
 				c.Hooks.Ended = e.hook
 			}
 			p := newPool(c)
-			_, s := p.Begin(context.Background())
+			_, s := begin(p, context.Background())
 			must(t, p.Add(untilCanceled))
 			must(t, s.Submit(taskpool.Job{Run: nop, Delay: time.Hour}, taskpool.Job{Run: nop, Delay: time.Hour, Start: taskpool.StartAfterResponse}))
 			synctest.Wait()
@@ -204,7 +204,7 @@ func TestTaskThatAddsTheNextBuildsNoChainOfContexts(t *testing.T) {
 		for _, submit := range []bool{false, true} {
 			t.Run(fmt.Sprintf("timeout=%s/submit=%v", name, submit), func(t *testing.T) {
 				p := newPool(taskpool.Config{Workers: 1})
-				_, s := p.Begin(withUser(context.Background(), "ann"))
+				_, s := begin(p, withUser(context.Background(), "ann"))
 				var heap [2]uint64
 				n := 0
 				var next taskpool.Task

@@ -16,7 +16,7 @@ const farewell = time.Second
 // returns or its ctx ends. A paused pool is resumed, a delayed job starts at once,
 // and one that waits for another run ends as FateFailed: where there is time for
 // retries, Drain first.
-// Scopes whose handler has returned are released at once (PoolDone); of the
+// Scopes whose handler has returned are released at once (ReleasePoolDone); of the
 // open handlers, those are waited for whose scopes have tasks.
 //
 // If ctx ends first, what waits, staged or queued, becomes FateCanceled. Running
@@ -33,7 +33,7 @@ const farewell = time.Second
 // the last Drain that finished.
 func (p *Pool) Done(ctx context.Context) (Report, error) {
 	if !p.made() {
-		return Report{}, errNoPool
+		return Report{}, ErrNoPool
 	}
 	if s := taskOf(ctx); s != nil && s.pool == p {
 		return Report{}, ErrSelfWait
@@ -60,7 +60,7 @@ func (p *Pool) close() (over bool) {
 		p.closingLocked()
 		p.supersedeLocked()
 		for p.returned.head != nil {
-			p.returned.head.sentLocked(PoolDone)
+			p.returned.head.sentLocked(ReleasePoolDone)
 		}
 		p.hurryLocked()
 		p.settleLocked()

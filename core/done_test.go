@@ -28,13 +28,13 @@ func TestDoneRefusesWhatComesAfter(t *testing.T) {
 	equal(t, "counts", countsOf(done(t, p)), counts{Succeeded: 1})
 	wantErr(t, "Pool.Add", p.Add(nop), taskpool.ErrDone)
 	wantErr(t, "Pool.Submit", p.Submit(taskpool.Job{Run: nop}), taskpool.ErrDone)
-	ctx, s := p.Begin(context.Background())
+	ctx, s := begin(p, context.Background())
 	wantErr(t, "Scope.Add", s.Add(nop), taskpool.ErrDone)
 	wantErr(t, "Scope.OnSuccess", taskpool.FromContext(ctx).OnSuccess(nop), taskpool.ErrDone)
 	if s.Returned(taskpool.Outcome{}) {
 		t.Error("Returned reports tasks of a scope that was refused them")
 	}
-	s.Sent(taskpool.Flushed)
+	s.Sent(taskpool.ReleaseFlushed)
 	equal(t, "refused", balanced(t, p).Refused, 4)
 	_, err := p.Drain(context.Background())
 	wantErr(t, "Drain after Done", err, nil)
@@ -99,14 +99,14 @@ func TestPauseDuringDoneHasNoEffect(t *testing.T) {
 func TestOpenScopesGoOnAcceptingDuringDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{})
-		_, early := p.Begin(context.Background())
-		_, open := p.Begin(context.Background())
+		_, early := begin(p, context.Background())
+		_, open := begin(p, context.Background())
 		must(t, open.OnSuccess(nop))
 		ended := make(chan taskpool.Report)
 		go func() { ended <- done(t, p) }()
 		synctest.Wait()
 		wantErr(t, "Pool.Add", p.Add(nop), taskpool.ErrDone)
-		_, late := p.Begin(context.Background())
+		_, late := begin(p, context.Background())
 		wantErr(t, "a scope begun during Done", late.Add(nop), taskpool.ErrDone)
 		must(t, early.AfterResponse(nop)) // begun before Done, first task now
 		must(t, open.Add(nop))
@@ -126,10 +126,10 @@ func TestOpenScopesGoOnAcceptingDuringDone(t *testing.T) {
 		equal(t, "counts", countsOf(r), counts{Succeeded: 3, Discarded: 1})
 		o, known := open.Outcome()
 		equal(t, "outcome known", known, true)
-		equal(t, "release", o.Release, taskpool.PoolDone)
-		open.Sent(taskpool.Flushed) // too late to change that
+		equal(t, "release", o.Release, taskpool.ReleasePoolDone)
+		open.Sent(taskpool.ReleaseFlushed) // too late to change that
 		o, _ = open.Outcome()
-		equal(t, "release after a late Sent", o.Release, taskpool.PoolDone)
+		equal(t, "release after a late Sent", o.Release, taskpool.ReleasePoolDone)
 		wantErr(t, "Add after Done", open.Add(nop), taskpool.ErrDone)
 		balanced(t, p)
 	})
@@ -138,9 +138,9 @@ func TestOpenScopesGoOnAcceptingDuringDone(t *testing.T) {
 func TestDoneReleasesReturnedScopesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Grace: time.Hour})
-		var scopes []taskpool.Scope
+		var scopes []opened
 		for i := range 3 {
-			_, s := p.Begin(context.Background())
+			_, s := begin(p, context.Background())
 			must(t, s.OnSuccess(nop))
 			must(t, s.OnFailure(nop, nop))
 			s.Returned(taskpool.Outcome{Status: 200 + 300*(i%2)})
@@ -152,7 +152,7 @@ func TestDoneReleasesReturnedScopesAtOnce(t *testing.T) {
 		equal(t, "counts", countsOf(r), counts{Succeeded: 2 + 2, Discarded: 4 + 1})
 		for _, s := range scopes {
 			o, _ := s.Outcome()
-			equal(t, "release", o.Release, taskpool.PoolDone)
+			equal(t, "release", o.Release, taskpool.ReleasePoolDone)
 		}
 	})
 }
@@ -160,7 +160,7 @@ func TestDoneReleasesReturnedScopesAtOnce(t *testing.T) {
 func TestDoneWaitsForAnOpenHandlerWhoseTasksHaveEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		must(t, s.Add(nop))
 		start := time.Now()
 		go func() {
@@ -204,7 +204,7 @@ func TestDoneOutOfTimeGivesEveryTaskItsFate(t *testing.T) {
 				))
 				synctest.Wait()
 				must(t, p.Submit(named("queued", nop), named("queued too", nop)))
-				_, s := p.Begin(context.Background())
+				_, s := begin(p, context.Background())
 				never := func(context.Context) error { t.Error("a canceled task ran"); return nil }
 				must(t, s.Submit(named("scope's", never),
 					taskpool.Job{Name: "staged", Run: never, Start: taskpool.StartAfterResponse},
@@ -245,7 +245,7 @@ func TestDoneOutOfTimeGivesEveryTaskItsFate(t *testing.T) {
 				close(release)
 				synctest.Wait()
 				s.Returned(taskpool.Outcome{})
-				s.Sent(taskpool.Flushed)
+				s.Sent(taskpool.ReleaseFlushed)
 				synctest.Wait()
 				after := balanced(t, p)
 				equal(t, "stats after the late return", after, stats)
@@ -308,7 +308,7 @@ func (e lookingError) Error() string { return fmt.Sprint(e.p.Stats().Canceled, "
 func TestDoneOutOfTimeEndsAnOpenHandlerWithoutWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		must(t, s.Add(nop))
 		must(t, s.AfterResponse(nop))
 		synctest.Wait()
@@ -327,7 +327,7 @@ func TestDoneOutOfTimeCancelsTasksThatWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 1})
 		release := make(chan struct{})
-		_, other := p.Begin(context.Background())
+		_, other := begin(p, context.Background())
 		must(t, other.Submit(taskpool.Job{Name: "stuck", Run: func(context.Context) error { <-release; return nil }}))
 		synctest.Wait()
 		p.Resize(2)
@@ -337,7 +337,7 @@ func TestDoneOutOfTimeCancelsTasksThatWait(t *testing.T) {
 		}}))
 		synctest.Wait()
 		p.Resize(1)
-		finish(other, taskpool.Outcome{}, taskpool.Flushed)
+		finish(other, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		start := time.Now()
 		r, err := p.Done(within(t, time.Second))
 		equal(t, "time", elapsed(start), 2*time.Second)
@@ -354,7 +354,7 @@ func TestAbandonedWaiterHarmsNothingWhenItsWaitEnds(t *testing.T) {
 		p, q := newPool(taskpool.Config{Workers: 1}), newPool(taskpool.Config{})
 		g := newGate()
 		must(t, q.Add(g.task))
-		_, s := q.Begin(context.Background())
+		_, s := begin(q, context.Background())
 		must(t, s.Add(g.behind))
 		must(t, p.Add(func(ctx context.Context) error {
 			_, err := s.Drain(context.WithoutCancel(ctx))
@@ -409,10 +409,10 @@ func TestHangingEndedHookTurnsNoDiscardIntoACancelation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		p := newPool(taskpool.Config{Workers: 1, Hooks: taskpool.Hooks{Ended: func(context.Context, taskpool.Result) { <-release }}})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		must(t, s.OnFailure(repeat(6, nop)...))
 		must(t, s.OnSuccess(nop))
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		synctest.Wait()
 		start := time.Now()
 		r, _ := p.Done(canceled())
@@ -427,12 +427,12 @@ func TestHangingEndedHookTurnsNoDiscardIntoACancelation(t *testing.T) {
 func TestTaskThatNeverRanHasNoAttempts(t *testing.T) {
 	p := newPool(taskpool.Config{Workers: 1, Results: taskpool.KeepAll})
 	p.Pause()
-	_, s := p.Begin(context.Background())
+	_, s := begin(p, context.Background())
 	must(t, s.OnFailure(nop))
 	must(t, s.Submit(taskpool.Job{Run: nop, Start: taskpool.StartOnFailure}))
 	s.Returned(taskpool.Outcome{})
-	s.Sent(taskpool.Flushed)
-	_, open := p.Begin(context.Background())
+	s.Sent(taskpool.ReleaseFlushed)
+	_, open := begin(p, context.Background())
 	must(t, open.AfterResponse(nop))
 	must(t, open.Submit(taskpool.Job{Run: nop, Start: taskpool.StartAfterResponse}))
 	r, _ := p.Done(canceled())
@@ -563,9 +563,9 @@ func TestHangingDrainedHookHoldsDoneForTwoSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		p := newPool(taskpool.Config{Hooks: taskpool.Hooks{Drained: func(context.Context, taskpool.Report) { <-release }}})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		must(t, s.Add(nop))
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		synctest.Wait()
 		start := time.Now()
 		r, err := p.Done(within(t, time.Second))
@@ -591,9 +591,9 @@ func TestDrainedIsCalledForAScopeWhoseTaskWasAbandoned(t *testing.T) {
 					c.Hooks.Ended = func(context.Context, taskpool.Result) {}
 				}
 				p := newPool(c)
-				_, s := p.Begin(context.Background())
+				_, s := begin(p, context.Background())
 				must(t, s.Submit(taskpool.Job{Name: "stuck", Run: func(context.Context) error { <-release; return nil }}))
-				finish(s, taskpool.Outcome{}, taskpool.Flushed)
+				finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 				synctest.Wait()
 				start := time.Now()
 				_, err := p.Done(canceled())
@@ -614,12 +614,12 @@ func TestDrainedIsCalledWhenTheHandlerReturnsAfterDone(t *testing.T) {
 		p := newPool(taskpool.Config{Hooks: taskpool.Hooks{Drained: func(_ context.Context, r taskpool.Report) {
 			drained.add("%v %v", countsOf(r), r.Outcome.Release)
 		}}})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		must(t, s.OnSuccess(nop))
 		_, err := p.Done(canceled())
 		wantErr(t, "Done", err, context.Canceled)
 		equal(t, "Drained before the handler returned", drained.String(), "")
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		synctest.Wait()
 		equal(t, "Drained", drained.String(), "{0 0 0 0 1 0} pool done")
 	})
@@ -723,11 +723,11 @@ func TestAddsThatRaceDoneAreRunOrRefused(t *testing.T) {
 					if i == 0 {
 						err = p.Add(task)
 					} else {
-						_, s := p.Begin(context.Background())
+						_, s := begin(p, context.Background())
 						if err = s.AfterResponse(task); err == nil && j%3 == 0 {
 							runtime.Gosched()
 						}
-						finish(s, taskpool.Outcome{}, taskpool.Flushed)
+						finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 					}
 					switch {
 					case err == nil:
@@ -765,11 +765,11 @@ func TestAddsThatRaceACutDoneHaveOneFate(t *testing.T) {
 		for range 2 {
 			adders.Go(func() {
 				for range 30 {
-					_, s := p.Begin(context.Background())
+					_, s := begin(p, context.Background())
 					_ = s.Add(nop)
 					_ = s.AfterResponse(nop, failing)
 					_ = s.OnFailure(nop)
-					finish(s, taskpool.Outcome{}, taskpool.Flushed)
+					finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 				}
 			})
 		}

@@ -23,7 +23,7 @@ type drainer struct {
 // The report covers what ended since the last Drain that finished.
 func (p *Pool) Drain(ctx context.Context) (r Report, err error) {
 	if !p.made() {
-		return Report{}, errNoPool
+		return Report{}, ErrNoPool
 	}
 	if s := taskOf(ctx); s != nil && s.pool == p {
 		return Report{}, ErrSelfWait

@@ -167,7 +167,7 @@ func TestEveryTaskIsInOneFinishedReport(t *testing.T) {
 
 func TestDrainOfNothingIsNoErrorEvenWithACanceledContext(t *testing.T) {
 	p := newPool(taskpool.Config{})
-	_, s := p.Begin(context.Background())
+	_, s := begin(p, context.Background())
 	must(t, s.AfterResponse(nop)) // staged is not waited for
 	for range 2 {
 		_, err := p.Drain(canceled())
@@ -175,14 +175,14 @@ func TestDrainOfNothingIsNoErrorEvenWithACanceledContext(t *testing.T) {
 		_, err = s.Drain(canceled())
 		wantErr(t, "Scope.Drain", err, nil)
 	}
-	finish(s, taskpool.Outcome{}, taskpool.Flushed)
+	finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 	equal(t, "counts", countsOf(drain(t, p)), counts{Succeeded: 1})
 }
 
 func TestDrainWithACanceledContextIsASnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 1})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		g := newGate()
 		must(t, s.Add(nop, failing, g.task))
 		<-g.begun
@@ -218,7 +218,7 @@ func TestDrainWaitsForAPausedPool(t *testing.T) {
 
 func TestPoolReportKeepsTheLatestAScopesTheFirst(t *testing.T) {
 	p := newPool(taskpool.Config{Workers: 1, ResultLimit: 3})
-	_, s := p.Begin(context.Background())
+	_, s := begin(p, context.Background())
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		must(t, s.Submit(taskpool.Job{Name: name, Run: failing}))
 	}
@@ -242,7 +242,7 @@ func TestScopeDrainWaitsForItsOwnAlone(t *testing.T) {
 		p := newPool(taskpool.Config{})
 		other := newGate()
 		must(t, p.Add(other.task))
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		g := newGate()
 		must(t, s.Add(g.task, failing))
 		must(t, s.OnSuccess(nop))
@@ -272,11 +272,11 @@ func TestScopeDrainWaitsForItsOwnAlone(t *testing.T) {
 			equal(t, "outcome", d.report.Outcome, taskpool.Outcome{})
 		}
 		// Cumulative, and the staged one is waited for once it may start.
-		finish(s, taskpool.Outcome{Status: 201}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{Status: 201}, taskpool.ReleaseFlushed)
 		r, err := s.Drain(context.Background())
 		must(t, err)
 		equal(t, "counts", countsOf(r), counts{Succeeded: 2, Failed: 1})
-		equal(t, "outcome", r.Outcome, taskpool.Outcome{Status: 201, Release: taskpool.Flushed})
+		equal(t, "outcome", r.Outcome, taskpool.Outcome{Status: 201, Release: taskpool.ReleaseFlushed})
 		other.open()
 		done(t, p)
 	})
@@ -286,7 +286,7 @@ func TestScopeDrainWaitsForItsOwnAlone(t *testing.T) {
 func TestScopeDrainWaitsForWhatIsReleasedMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 2})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		g, staged := newGate(), newGate()
 		must(t, s.Add(g.task))
 		must(t, s.AfterResponse(staged.task))
@@ -296,7 +296,7 @@ func TestScopeDrainWaitsForWhatIsReleasedMeanwhile(t *testing.T) {
 			end <- err
 		}()
 		synctest.Wait()
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		g.open()
 		synctest.Wait()
 		equal(t, "returned", len(end), 0)
@@ -309,7 +309,7 @@ func TestScopeDrainWaitsForWhatIsReleasedMeanwhile(t *testing.T) {
 func TestScopeDrainThatIsCanceledAtTheEndSaysWhatItsReportSays(t *testing.T) {
 	for range 500 {
 		p := newPool(taskpool.Config{Workers: 1})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		g := newGate()
 		must(t, s.Add(g.task))
 		ctx, cancel := context.WithCancel(context.Background())
@@ -322,7 +322,7 @@ func TestScopeDrainThatIsCanceledAtTheEndSaysWhatItsReportSays(t *testing.T) {
 		if (err == nil) != (r.Succeeded == 1) {
 			t.Fatalf("got error %v with the report %+v", err, r)
 		}
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		done(t, p)
 	}
 }

@@ -35,14 +35,15 @@ var (
 	// or pool, which could never end.
 	ErrSelfWait = errors.New("taskpool: a task cannot wait for its own scope or pool")
 
+	// ErrNilSource is what Handle, and the Done of a Holder of nothing, answer
+	// where a Source is nil.
+	ErrNilSource = errors.New("taskpool: nil Source: pass a *Pool")
+
+	// ErrNoPool is what the zero Pool and a nil one answer.
+	ErrNoPool = errors.New("taskpool: not a pool: make one with New")
+
 	// ErrGoexit is the error of a task that called runtime.Goexit.
 	ErrGoexit = errors.New("taskpool: the task called runtime.Goexit")
-)
-
-var (
-	errNoPool    = errors.New("taskpool: not a pool: make one with New")
-	errNilSource = errors.New("taskpool: nil Source: pass a *Pool")
-	errNilFunc   = errors.New("taskpool: nil function")
 )
 
 // A PanicError is the error of a task that panicked.

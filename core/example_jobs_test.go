@@ -31,6 +31,19 @@ func ExampleBackoff() {
 	// 3 runs, webhook: 410 Gone
 }
 
+// How another engine applies a Retry: what a task said of its error counts, too.
+func ExampleRetry_Next() {
+	retry := taskpool.Backoff(3, 0, 0) // would not wait
+	busy := errors.New("503 Service Unavailable")
+	fmt.Println(retry.Next(1, taskpool.RetryAfter(busy, time.Minute)))
+	fmt.Println(retry.Next(1, taskpool.Permanent(busy)))
+	fmt.Println(retry.Next(3, busy))
+	// Output:
+	// 1m0s true
+	// 0s false
+	// 0s false
+}
+
 // An API that says when to come again is believed, whatever the backoff would
 // have been.
 func ExampleRetryAfter() {

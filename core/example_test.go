@@ -86,12 +86,12 @@ func ExamplePool_Begin() {
 		return 201
 	}
 
-	ctx, scope := pool.Begin(context.Background())
+	ctx, exchange := pool.Begin(context.Background())
 	status := handler(ctx)
-	scope.Returned(taskpool.Outcome{Status: status})
-	scope.Sent(taskpool.Flushed)
+	exchange.Returned(taskpool.Outcome{Status: status})
+	exchange.Sent(taskpool.ReleaseFlushed)
 
-	report, _ := scope.Drain(context.Background())
+	report, _ := exchange.Scope().Drain(context.Background())
 	fmt.Println(report.Succeeded, "succeeded,", report.Discarded, "discarded")
 	// Output:
 	// the response
@@ -103,16 +103,16 @@ func ExamplePool_Begin() {
 // A request that has to be taken for a failure, whatever its status.
 func ExampleScope_Fail() {
 	pool := taskpool.New(taskpool.Config{})
-	ctx, scope := pool.Begin(context.Background())
+	ctx, exchange := pool.Begin(context.Background())
 	_ = taskpool.FromContext(ctx).OnSuccess(func(context.Context) error {
 		fmt.Println("not reached")
 		return nil
 	})
 	taskpool.FromContext(ctx).Fail(errors.New("the card was declined"))
-	scope.Returned(taskpool.Outcome{Status: 200})
-	scope.Sent(taskpool.Flushed)
+	exchange.Returned(taskpool.Outcome{Status: 200})
+	exchange.Sent(taskpool.ReleaseFlushed)
 
-	outcome, _ := scope.Outcome()
+	outcome, _ := exchange.Scope().Outcome()
 	fmt.Println(outcome.Success(), outcome.Vetoed)
 	// Output: false the card was declined
 }

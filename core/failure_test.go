@@ -44,7 +44,7 @@ func TestFailureIsOneFateOneLogLineAndNoHarm(t *testing.T) {
 							c.Hooks.Ended = e.hook
 						}
 						p := newPool(c)
-						_, s := p.Begin(context.Background())
+						_, s := begin(p, context.Background())
 						var before, after trail
 						must(t, s.Add(before.task("before")))
 						must(t, s.Submit(taskpool.Job{Name: "x", Run: end.run}))
@@ -60,7 +60,7 @@ func TestFailureIsOneFateOneLogLineAndNoHarm(t *testing.T) {
 						if hooked {
 							equal(t, "Ended", e.once(t)["x"], end.fate)
 						}
-						finish(s, taskpool.Outcome{}, taskpool.Flushed)
+						finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 						drain(t, p)
 						gates := make([]gate, workers) // as many run at once as before
 						for i := range gates {
@@ -142,7 +142,7 @@ func TestFailureIsLoggedWithTheTasksContextAndThePoolsName(t *testing.T) {
 	type key struct{}
 	book := logbook{values: func(ctx context.Context) any { return ctx.Value(key{}) }}
 	p := newPool(taskpool.Config{Name: "mail", Logger: slog.New(&book)})
-	_, s := p.Begin(context.WithValue(context.Background(), key{}, "request 1"))
+	_, s := begin(p, context.WithValue(context.Background(), key{}, "request 1"))
 	must(t, s.Submit(taskpool.Job{Name: "x", Run: failing}))
 	drain(t, p)
 	equal(t, "log", book.lines(), "ERROR task failed task=x error=the task failed pool=mail ctx=request 1")
@@ -152,11 +152,11 @@ func TestNothingButFailuresIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var book logbook
 		p := newPool(taskpool.Config{Logger: slog.New(&book)})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		must(t, s.OnFailure(nop))
 		must(t, s.OnSuccess(untilCanceled))
 		must(t, s.Add(nop))
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		_, err := p.Done(canceled())
 		wantErr(t, "Done", err, context.Canceled)
 		equal(t, "log", book.lines(), "")

@@ -15,23 +15,23 @@ import "context"
 func Handle(ctx context.Context, src Source, fn func(context.Context) error) (err error) {
 	switch {
 	case src == nil:
-		return errNilSource
+		return ErrNilSource
 	case fn == nil:
-		return errNilFunc
+		return ErrNilTask
 	}
-	ctx, s := src.Begin(ctx)
+	ctx, x := src.Begin(ctx)
 	panicked := true
 	defer func() {
-		s.Returned(Outcome{Err: err, Panicked: panicked})
-		if s.Held() {
-			s.Hold()
+		x.Returned(Outcome{Err: err, Panicked: panicked})
+		if x.Held() {
+			x.Hold()
 		}
-		s.Sent(NoServer)
+		x.Sent(ReleaseNoServer)
 	}()
 	err = fn(ctx)
 	panicked = false
-	if !s.joined {
-		s.Fail(err)
+	if x.joined == nil {
+		x.Scope().Fail(err)
 	}
 	return err
 }

@@ -83,8 +83,21 @@ func done(t testing.TB, p *taskpool.Pool) taskpool.Report {
 	return r
 }
 
+// An opened is a request with both of its faces: what the handler has, and what the
+// adapter has.
+type opened struct {
+	taskpool.Scope
+	taskpool.Exchange
+}
+
+// begin is what an adapter does at the beginning of a request.
+func begin(src taskpool.Source, ctx context.Context) (context.Context, opened) {
+	ctx, x := src.Begin(ctx)
+	return ctx, opened{x.Scope(), x}
+}
+
 // finish is what an adapter does at the end of a request.
-func finish(s taskpool.Scope, o taskpool.Outcome, r taskpool.Release) {
+func finish(s opened, o taskpool.Outcome, r taskpool.Release) {
 	s.Returned(o)
 	s.Sent(r)
 }

@@ -20,7 +20,7 @@ type HoldOptions struct {
 // sees.
 //
 // When the handler has returned, the adapter flushes the response, the staged
-// tasks start (the Release is Held), and the request ends when the last task has
+// tasks start (the Release is ReleaseHeld), and the request ends when the last task has
 // ended, the limit has passed or the request's context has ended: as for a client
 // that has gone. Tasks that are left then go on as they would without Hold.
 //
@@ -34,7 +34,7 @@ type HoldOptions struct {
 //
 // When Done is called all held requests are let go, and no more are held: Done
 // waits for their tasks. httppool.Serve lets them go as it begins to shut down,
-// through the method Free() of the Source that Hold returns.
+// through Holder.Free.
 //
 // A request is not held if it has no tasks left when the handler returns, if the
 // handler panicked, if it returned an error and nothing was written (the
@@ -43,17 +43,15 @@ type HoldOptions struct {
 // from a handler: package fiberpool refuses a Hold with an error. Handle holds
 // however its function ended: nothing is to be sent there.
 //
-// A nil src gives a nil Source.
-func Hold(src Source, o HoldOptions) Source {
-	if src == nil {
-		return nil
-	}
-	return &holder{Source: src, HoldOptions: o, freed: make(chan struct{})}
+// With a nil src there is no scope, and adding tasks fails with ErrNoScope.
+func Hold(src Source, o HoldOptions) *Holder {
+	return &Holder{source: src, HoldOptions: o, freed: make(chan struct{})}
 }
 
-// A holder is a Source whose requests are held.
-type holder struct {
-	Source
+// A Holder is a Source whose requests are held: see Hold, which makes it. The zero
+// Holder and a nil one begin no scope.
+type Holder struct {
+	source Source
 	HoldOptions
 
 	free  sync.Once
@@ -65,58 +63,68 @@ type holder struct {
 }
 
 // Begin implements Source.
-func (h *holder) Begin(ctx context.Context) (context.Context, Scope) {
-	outermost := handledIn(ctx) == nil
-	ctx, s := h.Source.Begin(ctx)
-	if s.scope != nil && outermost {
-		s.holds = h
+func (h *Holder) Begin(ctx context.Context) (context.Context, Exchange) {
+	if h == nil || h.source == nil {
+		return ctx, Exchange{}
 	}
-	return ctx, s
+	outermost := handledIn(ctx) == nil
+	ctx, x := h.source.Begin(ctx)
+	if x.scope != nil && outermost {
+		x.holder = h
+	}
+	return ctx, x
 }
 
 // Free lets all requests go that are held, and has no more held. Whoever shuts a
 // server down does that first: Done waits for the tasks, and a response that is
 // still held when the connections are closed would be cut off.
-func (h *holder) Free() { h.free.Do(func() { close(h.freed) }) }
-
-// Done implements Source.
-func (h *holder) Done(ctx context.Context) (Report, error) {
-	h.Free()
-	return h.Source.Done(ctx)
+// httppool.Serve does it by itself. It may be called at any time and by anyone.
+func (h *Holder) Free() {
+	if h != nil && h.source != nil {
+		h.free.Do(func() { close(h.freed) })
+	}
 }
 
-// Held reports whether the adapter is to hold the request. It is for adapters:
-// the Source is one that Hold returned, this Scope is what its Begin returned,
+// Done implements Source.
+func (h *Holder) Done(ctx context.Context) (Report, error) {
+	if h == nil || h.source == nil {
+		return Report{}, ErrNilSource
+	}
+	h.Free()
+	return h.source.Done(ctx)
+}
+
+// Held reports whether the adapter is to hold the request: the Source is a Holder,
 // and, once Returned was called, tasks are left. The adapter then flushes the
 // response and calls Hold instead of Sent, if it can; else Sent as ever.
-func (s Scope) Held() bool {
-	if s.holds == nil {
+func (x Exchange) Held() bool {
+	if x.holder == nil {
 		return false
 	}
 	select {
-	case <-s.holds.freed:
+	case <-x.holder.freed:
 		return false
 	default:
 	}
-	p := s.scope.pool
+	p := x.scope.pool
 	p.lock()
 	defer p.mu.Unlock()
-	return s.scope.stage.Load() < stageSent && !s.scope.closedLocked()
+	return x.scope.stage.Load() < stageSent && !x.scope.closedLocked()
 }
 
-// Hold is Sent(Held) and waits, as HoldOptions say, until the scope's tasks have
+// Hold is Sent(ReleaseHeld) and waits, as HoldOptions say, until the scope's tasks have
 // ended. Adapters call it in the goroutine of the handler, when Held has reported
 // true after Returned and the response is flushed.
-func (s Scope) Hold() {
-	if s.holds != nil {
-		s.holds.hold(s)
+func (x Exchange) Hold() {
+	if x.holder != nil {
+		x.holder.hold(x)
 	}
 }
 
-// hold releases s, and returns when its tasks have ended, or need not be waited
+// hold releases x, and returns when its tasks have ended, or need not be waited
 // for any more.
-func (h *holder) hold(s Scope) {
-	ctx := s.scope.request
+func (h *Holder) hold(x Exchange) {
+	ctx := x.scope.request
 	defer lend(ctx).end()
 	if h.Limit > 0 {
 		limited, cancel := context.WithTimeout(ctx, h.Limit)
@@ -126,11 +134,11 @@ func (h *holder) hold(s Scope) {
 	var left []<-chan struct{}
 	var taken chan struct{}
 	if h.Last {
-		left, taken = h.takeOver(s)
+		left, taken = h.takeOver(x)
 		defer h.leave(taken)
 	} else {
-		s.Sent(Held)
-		left = append(left, s.scope.settles())
+		x.Sent(ReleaseHeld)
+		left = append(left, x.scope.settles())
 	}
 	for _, settled := range left {
 		select {
@@ -158,7 +166,7 @@ func (s *scope) settles() <-chan struct{} {
 // takeOver frees the request that is held and returns what the new one is to wait
 // for, and what tells that it is freed itself. The new one is released under the
 // lock, so that requests take over in the order in which their tasks start.
-func (h *holder) takeOver(s Scope) (left []<-chan struct{}, taken chan struct{}) {
+func (h *Holder) takeOver(x Exchange) (left []<-chan struct{}, taken chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.taken != nil {
@@ -166,13 +174,13 @@ func (h *holder) takeOver(s Scope) (left []<-chan struct{}, taken chan struct{})
 	}
 	h.taken = make(chan struct{})
 	h.forgetLocked()
-	s.Sent(Held)
-	h.left = append(h.left, s.scope.settles()) // the scope is closed when they have ended: it starts no more
+	x.Sent(ReleaseHeld)
+	h.left = append(h.left, x.scope.settles()) // the scope is closed when they have ended: it starts no more
 	return slices.Clone(h.left), h.taken
 }
 
 // leave notes that the request that was told of by taken is held no more.
-func (h *holder) leave(taken chan struct{}) {
+func (h *Holder) leave(taken chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.taken == taken {
@@ -182,7 +190,7 @@ func (h *holder) leave(taken chan struct{}) {
 }
 
 // forgetLocked forgets what has ended.
-func (h *holder) forgetLocked() {
+func (h *Holder) forgetLocked() {
 	h.left = slices.DeleteFunc(h.left, func(settled <-chan struct{}) bool {
 		select {
 		case <-settled:

@@ -87,9 +87,8 @@ func TestHeldRequestWithNothingLeftEndsAtOnce(t *testing.T) {
 		src := taskpool.Hold(p, taskpool.HoldOptions{Last: true})
 		must(t, p.Add(sleeping(time.Hour))) // no request's
 		for _, tasks := range [][]taskpool.Task{nil, {nop}} {
-			ctx, s := src.Begin(context.Background())
+			_, s := begin(src, context.Background())
 			equal(t, "held at first", s.Held(), true)
-			equal(t, "held, taken from the context", taskpool.FromContext(ctx).Held(), false)
 			must(t, s.Add(tasks...))
 			synctest.Wait()
 			s.Returned(taskpool.Outcome{})
@@ -208,7 +207,7 @@ func TestNothingIsHeldOnceHeldRequestsWereLetGo(t *testing.T) {
 			ended <- elapsed(start)
 		}()
 		time.Sleep(time.Second)
-		src.(interface{ Free() }).Free() // as httppool.Serve does
+		src.Free() // as httppool.Serve does
 		equal(t, "held for", <-ended, time.Second)
 		must(t, taskpool.Handle(context.Background(), src, staging(time.Minute)))
 		equal(t, "time of the next", elapsed(start), time.Second)
@@ -269,24 +268,34 @@ func TestDoneLetsHeldRequestsGo(t *testing.T) {
 func TestRequestIsNotHeldOnceDoneHasReleasedIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{})
-		_, s := taskpool.Hold(p, taskpool.HoldOptions{}).Begin(context.Background())
+		_, s := begin(taskpool.Hold(p, taskpool.HoldOptions{}), context.Background())
 		must(t, s.AfterResponse(sleeping(time.Second)))
 		go p.Done(context.Background()) //nolint:errcheck // its end is not the point
 		synctest.Wait()
 		equal(t, "Returned", s.Returned(taskpool.Outcome{}), true)
 		equal(t, "held", s.Held(), false)
 		o, _ := s.Outcome()
-		equal(t, "release", o.Release, taskpool.PoolDone)
+		equal(t, "release", o.Release, taskpool.ReleasePoolDone)
 		done(t, p)
 	})
 }
 
-func TestHoldOfNothingIsNothing(t *testing.T) {
-	if src := taskpool.Hold(nil, taskpool.HoldOptions{}); src != nil {
-		t.Errorf("got %v, want nil", src)
+func TestHoldOfNothingBeginsNoScope(t *testing.T) {
+	for name, src := range map[string]struct {
+		*taskpool.Holder
+		want error
+	}{
+		"nil Source":  {taskpool.Hold(nil, taskpool.HoldOptions{}), taskpool.ErrNilSource},
+		"zero Holder": {new(taskpool.Holder), taskpool.ErrNilSource},
+		"nil Holder":  {nil, taskpool.ErrNilSource},
+		"zero Pool":   {taskpool.Hold(new(taskpool.Pool), taskpool.HoldOptions{}), taskpool.ErrNoPool},
+	} {
+		_, s := begin(src.Holder, context.Background())
+		wantErr(t, name+": Add", s.Add(nop), taskpool.ErrNoScope)
+		equal(t, name+": held", s.Held(), false)
+		s.Hold()
+		src.Free()
+		_, err := src.Done(context.Background())
+		wantErr(t, name+": Done", err, src.want)
 	}
-	src := taskpool.Hold(new(taskpool.Pool), taskpool.HoldOptions{})
-	_, s := src.Begin(context.Background())
-	equal(t, "held", s.Held(), false)
-	s.Hold()
 }

@@ -143,14 +143,14 @@ func TestRunHookGetsTheNameAndMayDeriveTheContext(t *testing.T) {
 func TestEndedIsCalledOnceForEachTaskBeforeADrainThatCountsIt(t *testing.T) {
 	var e endings
 	p := newPool(taskpool.Config{Hooks: taskpool.Hooks{Ended: e.hook}})
-	_, s := p.Begin(context.Background())
+	_, s := begin(p, context.Background())
 	for _, j := range []taskpool.Job{
 		{Name: "ok", Run: nop}, {Name: "error", Run: failing}, {Name: "panic", Run: panicking}, {Name: "exit", Run: exiting},
 		{Name: "kept", Run: nop, Start: taskpool.StartOnSuccess}, {Name: "discarded", Run: nop, Start: taskpool.StartOnFailure},
 	} {
 		must(t, s.Submit(j))
 	}
-	finish(s, taskpool.Outcome{Status: 200}, taskpool.Flushed)
+	finish(s, taskpool.Outcome{Status: 200}, taskpool.ReleaseFlushed)
 	_, err := s.Drain(context.Background())
 	must(t, err)
 	equal(t, "Ended", fmt.Sprint(e.once(t)),
@@ -166,10 +166,10 @@ func TestEndedMeasures(t *testing.T) {
 		slow := func(context.Context) error { time.Sleep(2 * time.Second); return nil }
 		must(t, p.Submit(taskpool.Job{Name: "first", Run: slow}, taskpool.Job{Name: "second", Run: slow}))
 		drain(t, p)
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		must(t, s.Submit(taskpool.Job{Name: "discarded", Run: nop, Start: taskpool.StartOnFailure}))
 		time.Sleep(time.Second)
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		drain(t, p)
 		equal(t, "results", got.String(), "first:0s+2s*1 second:2s+2s*1 discarded:1s+0s*0")
 	})
@@ -199,9 +199,9 @@ func TestEndedMayAddToTheScope(t *testing.T) {
 			}
 		})
 	}}})
-	_, s := p.Begin(context.Background())
+	_, s := begin(p, context.Background())
 	must(t, s.Add(nop))
-	finish(s, taskpool.Outcome{}, taskpool.Flushed)
+	finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 	r, err := s.Drain(context.Background())
 	must(t, err)
 	equal(t, "counts", countsOf(r), counts{Succeeded: 2})
@@ -214,46 +214,46 @@ func TestDrainedIsCalledOnceWhenTheLastTaskHasEndedAndTheResponseIsSent(t *testi
 			drained.add("%v/%v", r.Succeeded, r.Discarded)
 			wantErr(t, "Add in Drained", taskpool.FromContext(ctx).Add(nop), taskpool.ErrScopeClosed)
 		}}})
-		step := func(what string, s taskpool.Scope, want string) {
+		step := func(what string, s opened, want string) {
 			t.Helper()
 			synctest.Wait()
 			equal(t, what, drained.String(), want)
 		}
 		g := newGate()
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		must(t, s.Add(nop))
 		step("before the handler's return", s, "")
 		s.Returned(taskpool.Outcome{})
 		step("before the response is sent", s, "")
-		s.Sent(taskpool.Flushed)
+		s.Sent(taskpool.ReleaseFlushed)
 		step("after the response", s, "1/0")
-		s.Sent(taskpool.Flushed)
+		s.Sent(taskpool.ReleaseFlushed)
 		step("sent again", s, "1/0")
 
-		_, s = p.Begin(context.Background())
+		_, s = begin(p, context.Background())
 		must(t, s.AfterResponse(g.task))
 		must(t, s.OnFailure(nop, nop))
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		step("while a task runs", s, "1/0")
 		g.open()
 		step("after its end", s, "1/0 1/2")
 
-		_, s = p.Begin(context.Background())
+		_, s = begin(p, context.Background())
 		must(t, s.OnFailure(nop))
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		step("all discarded", s, "1/0 1/2 0/1")
 
 		g = newGate()
-		_, s = p.Begin(context.Background())
+		_, s = begin(p, context.Background())
 		must(t, s.Add(g.task))
 		s.Returned(taskpool.Outcome{})
 		g.open()
 		step("ended before the response is sent", s, "1/0 1/2 0/1")
-		s.Sent(taskpool.Flushed)
+		s.Sent(taskpool.ReleaseFlushed)
 		step("sent", s, "1/0 1/2 0/1 1/0")
 
-		_, s = p.Begin(context.Background())
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		_, s = begin(p, context.Background())
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		step("a scope without tasks", s, "1/0 1/2 0/1 1/0")
 	})
 }
@@ -262,9 +262,9 @@ func TestDrainAndDoneWaitForDrained(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Hooks: taskpool.Hooks{Drained: func(context.Context, taskpool.Report) { time.Sleep(time.Second) }}})
 		for i, wait := range []func(testing.TB, *taskpool.Pool) taskpool.Report{drain, done} {
-			_, s := p.Begin(context.Background())
+			_, s := begin(p, context.Background())
 			must(t, s.Add(nop))
-			finish(s, taskpool.Outcome{}, taskpool.Flushed)
+			finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 			start := time.Now()
 			wait(t, p)
 			equal(t, fmt.Sprint("time ", i), elapsed(start), time.Second)
@@ -283,10 +283,10 @@ func TestMisbehavingHooksHarmNobody(t *testing.T) {
 					Drained: func(context.Context, taskpool.Report) { called.add("drained"); misbehave() },
 				}})
 				for range 3 {
-					_, s := p.Begin(context.Background())
+					_, s := begin(p, context.Background())
 					must(t, s.Add(nop))
 					must(t, s.OnFailure(nop))
-					finish(s, taskpool.Outcome{}, taskpool.Flushed)
+					finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 					r, err := s.Drain(context.Background())
 					must(t, err)
 					equal(t, "counts", countsOf(r), counts{Succeeded: 1, Discarded: 1})
@@ -314,9 +314,9 @@ func TestHooksRunOnWorkersWithoutTheLock(t *testing.T) {
 			Drained: func(context.Context, taskpool.Report) { hang() },
 		}})
 		for range 3 { // would hang here
-			_, s := p.Begin(context.Background())
+			_, s := begin(p, context.Background())
 			must(t, s.OnFailure(nop))
-			finish(s, taskpool.Outcome{}, taskpool.Flushed)
+			finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		}
 		synctest.Wait()
 		equal(t, "pending discards", p.Stats().Queued+p.Stats().Running, 3)

@@ -69,12 +69,12 @@ func TestLaneIsFirstInFirstOutAcrossScopes(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 4, QueueLimit: -1, Lanes: map[string]taskpool.Lane{"api": {Limit: 1}}})
 		var order trail
 		var want []string
-		_, a := p.Begin(context.Background())
-		_, b := p.Begin(context.Background())
+		_, a := begin(p, context.Background())
+		_, b := begin(p, context.Background())
 		for i := range 200 {
 			name := fmt.Sprint(i)
 			want = append(want, name)
-			to := []taskpool.Adder{p, a, b}[i%3]
+			to := []taskpool.Adder{p, a.Scope, b.Scope}[i%3]
 			must(t, to.Submit(taskpool.Job{Lane: "api", Run: order.task(name)}))
 		}
 		drain(t, p)
@@ -520,7 +520,7 @@ func TestThrottleDoesNothingWhereThereIsNoLane(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 2})
 		start := time.Now()
 		taskpool.Throttle(context.Background(), hint(0, time.Hour))
-		ctx, s := p.Begin(context.Background())
+		ctx, s := begin(p, context.Background())
 		taskpool.Throttle(ctx, hint(0, time.Hour)) // a handler is no task
 		must(t, p.Add(hinting(0, time.Hour, 0)))
 		must(t, s.Submit(taskpool.Job{Run: hinting(0, time.Hour, 0)}))
@@ -578,7 +578,7 @@ func TestDoneThatIsCutGivesWhatWaitsInLanesItsFate(t *testing.T) {
 				}
 				p := newPool(c)
 				start := time.Now()
-				_, s := p.Begin(context.Background())
+				_, s := begin(p, context.Background())
 				must(t, p.Submit(
 					taskpool.Job{Name: "hint", Lane: "api", Run: hinting(0, time.Hour, 0)},
 					taskpool.Job{Name: "runs", Lane: "one", Run: untilCanceled},
@@ -609,11 +609,11 @@ func TestDoneThatIsCutGivesWhatWaitsInLanesItsFate(t *testing.T) {
 func TestScopeDrainCountsItsTasksInLanes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		start := time.Now()
 		tell(t, p, hint(0, time.Minute))
 		must(t, s.Submit(taskpool.Job{Name: "in the lane", Lane: "api", Run: nop}))
-		promise, err := taskpool.AsyncJob(s, taskpool.Job{Name: "async", Lane: "api"}, func(context.Context) (int, error) { return 7, nil })
+		promise, err := taskpool.AsyncJob(s.Scope, taskpool.Job{Name: "async", Lane: "api"}, func(context.Context) (int, error) { return 7, nil })
 		must(t, err)
 		synctest.Wait()
 		var names []string

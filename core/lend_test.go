@@ -31,12 +31,12 @@ func TestNestedDrainsEndWithOneWorker(t *testing.T) {
 				if depth == 0 {
 					return nil
 				}
-				inner, s := p.Begin(ctx)
-				defer finish(s, taskpool.Outcome{}, taskpool.NoServer)
+				inner, s := begin(p, ctx)
+				defer finish(s, taskpool.Outcome{}, taskpool.ReleaseNoServer)
 				if err := s.Add(nest(depth-1), nest(depth-1)); err != nil {
 					return err
 				}
-				return executing.waitDrain(inner, s)
+				return executing.waitDrain(inner, s.Scope)
 			}
 		}
 		must(t, p.Add(nest(6)))
@@ -54,7 +54,7 @@ func TestLentSlotIsTakenBackAheadOfQueuedTasks(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 1})
 		var order trail
 		g := newGate()
-		_, other := p.Begin(context.Background())
+		_, other := begin(p, context.Background())
 		must(t, p.Add(func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()
@@ -82,7 +82,7 @@ func TestWaitLendsTheSlotOfAnotherPool(t *testing.T) {
 		var order trail
 		must(t, a.Add(func(ctx context.Context) error {
 			must(t, b.Add(func(ctx context.Context) error {
-				_, s := a.Begin(ctx)
+				_, s := begin(a, ctx)
 				must(t, s.Add(order.task("a again")))
 				_, err := s.Drain(ctx)
 				return err
@@ -98,7 +98,7 @@ func TestWaitLendsTheSlotOfAnotherPool(t *testing.T) {
 		c, d := newPool(taskpool.Config{Workers: 1}), newPool(taskpool.Config{Workers: 1})
 		must(t, c.Add(func(ctx context.Context) error {
 			must(t, d.Add(func(context.Context) error {
-				_, s := c.Begin(ctx)
+				_, s := begin(c, ctx)
 				must(t, s.Add(nop))
 				_, err := s.Drain(patient(t))
 				return err
@@ -126,7 +126,7 @@ func TestWaitForOneselfIsErrSelfWait(t *testing.T) {
 	for name, with := range derive {
 		t.Run(name, func(t *testing.T) {
 			p := newPool(taskpool.Config{Workers: 1, Timeout: time.Hour})
-			ctx, s := p.Begin(context.Background())
+			ctx, s := begin(p, context.Background())
 			must(t, p.Add(func(ctx context.Context) error {
 				ctx, cancel := with(ctx)
 				defer cancel()
@@ -146,7 +146,7 @@ func TestWaitForOneselfIsErrSelfWait(t *testing.T) {
 				_, err = p.Done(ctx)
 				wantErr(t, "Pool.Done in a task of a scope", err, taskpool.ErrSelfWait)
 				// A scope begun here does not hide whose task this is.
-				ctx, inner := p.Begin(ctx)
+				ctx, inner := begin(p, ctx)
 				_, err = s.Drain(ctx)
 				wantErr(t, "Scope.Drain with an inner scope's context", err, taskpool.ErrSelfWait)
 				_, err = inner.Drain(ctx)
@@ -155,7 +155,7 @@ func TestWaitForOneselfIsErrSelfWait(t *testing.T) {
 			}))
 			_, err := s.Drain(ctx) // the handler's context is not the task's
 			must(t, err)
-			finish(s, taskpool.Outcome{}, taskpool.NoServer)
+			finish(s, taskpool.Outcome{}, taskpool.ReleaseNoServer)
 			equal(t, "counts", countsOf(drain(t, p)), counts{Succeeded: 2})
 			must(t, p.Add(nop)) // the refused Done had no effect
 			done(t, p)
@@ -168,7 +168,7 @@ func TestStrayWaiterOfFinishedTaskLendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 1})
 		g, stray := newGate(), make(chan error)
-		_, other := p.Begin(context.Background())
+		_, other := begin(p, context.Background())
 		must(t, other.Add(g.task))
 		<-g.begun
 		ctxs := make(chan context.Context, 1)
@@ -205,7 +205,7 @@ func TestTaskThatEndsBeforeItsStrayWaiterGivesItsSlotBack(t *testing.T) {
 		p, q := newPool(taskpool.Config{Workers: 2}), newPool(taskpool.Config{})
 		inX, end := newGate(), newGate()
 		stray := make(chan error)
-		_, x := q.Begin(context.Background())
+		_, x := begin(q, context.Background())
 		must(t, x.Add(inX.task))
 		must(t, p.Add(func(ctx context.Context) error {
 			go func() {
@@ -243,7 +243,7 @@ func twoSlots(t *testing.T, p *taskpool.Pool, when string) {
 func TestResizeGivesAWaiterItsSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 1})
-		_, other := p.Begin(context.Background())
+		_, other := begin(p, context.Background())
 		g, resumed := newGate(), make(chan struct{})
 		must(t, p.Add(func(ctx context.Context) error {
 			must(t, other.Add(g.task))
@@ -278,9 +278,9 @@ func TestStrayWaiterDoesNotTakeTheSlotThatATaskLent(t *testing.T) {
 func testStray(t *testing.T, strayFirst bool) {
 	synctest.Test(t, func(t *testing.T) {
 		p, q := newPool(taskpool.Config{Workers: 2}), newPool(taskpool.Config{})
-		_, s := p.Begin(context.Background())
-		_, x := q.Begin(context.Background())
-		_, y := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
+		_, x := begin(q, context.Background())
+		_, y := begin(p, context.Background())
 		inX, inY, inA := newGate(), newGate(), newGate()
 		must(t, x.Add(inX.task))
 		strayWaits, taskWaits, stray := make(chan struct{}), make(chan struct{}), make(chan error)
@@ -337,7 +337,7 @@ func TestGoexitOrPanicOfSiblingDoesNotHarmAWaiter(t *testing.T) {
 	for name, bad := range map[string]taskpool.Task{"panic": panicking, "Goexit": exiting} {
 		t.Run(name, func(t *testing.T) {
 			p := newPool(taskpool.Config{Workers: 1})
-			_, other := p.Begin(context.Background())
+			_, other := begin(p, context.Background())
 			must(t, p.Add(func(ctx context.Context) error {
 				must(t, other.Add(bad, nop, bad))
 				r, err := other.Drain(ctx)
@@ -371,18 +371,18 @@ func TestNeverMoreThanWorkersExecuteUnderRandomNesting(t *testing.T) {
 					defer executing.leave()
 					time.Sleep(time.Duration(pick(5)) * time.Millisecond)
 					if depth > 0 {
-						inner, s := p.Begin(ctx)
+						inner, s := begin(p, ctx)
 						for range 1 + pick(3) {
 							_ = s.Add(task(depth - 1))
 						}
 						if pick(4) == 0 {
 							c, cancel := context.WithTimeout(inner, time.Duration(pick(6))*time.Millisecond)
-							_ = executing.waitDrain(c, s)
+							_ = executing.waitDrain(c, s.Scope)
 							cancel()
-						} else if err := executing.waitDrain(inner, s); err != nil {
+						} else if err := executing.waitDrain(inner, s.Scope); err != nil {
 							t.Errorf("seed %d: %v", seed, err)
 						}
-						finish(s, taskpool.Outcome{}, taskpool.NoServer)
+						finish(s, taskpool.Outcome{}, taskpool.ReleaseNoServer)
 					}
 					switch pick(6) {
 					case 0:

@@ -302,7 +302,7 @@ func (s *schedule) drainedHook(ctx context.Context, r taskpool.Report) {
 	}
 	scope := taskpool.FromContext(ctx)
 	for _, q := range s.requests {
-		if q.scope == scope {
+		if q.scope.Scope == scope {
 			s.noted(func() {
 				q.notified, q.notice = q.notified+1, r
 				for _, w := range s.waits {

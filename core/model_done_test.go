@@ -17,7 +17,7 @@ func (s *schedule) wrapUp() {
 		s.returns(r, 200)
 		r.scope.Returned(taskpool.Outcome{Status: 200})
 		s.send(r)
-		r.scope.Sent(taskpool.Flushed)
+		r.scope.Sent(taskpool.ReleaseFlushed)
 		s.settle()
 	}
 	for s.inQueue()+s.count((*entry).executing) > 0 {
@@ -92,7 +92,7 @@ func (s *schedule) conclude() {
 		}
 	}
 	for _, r := range s.requests {
-		finish(r.scope, taskpool.Outcome{}, taskpool.Flushed)
+		finish(r.scope, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		if err := r.scope.Add(nop); !errors.Is(err, taskpool.ErrDone) {
 			s.fatalf("%v after Done: %v", r, err)
 		}

@@ -84,7 +84,7 @@ func (s *schedule) add(r *request, by *entry, n int) {
 		s.note("    %v, lane %q, priority %v, delay %v, timeout %v, retries %d after %v", e, e.job.Lane, e.job.Priority, e.job.Delay, e.job.Timeout, e.retries, e.backoff)
 	}
 	if by == nil {
-		call(r.scope)
+		call(r.scope.Scope)
 	} else {
 		s.tell(by, func(ctx context.Context) { call(taskpool.FromContext(ctx)) })
 	}
@@ -163,7 +163,7 @@ func (s *schedule) addFromTask() {
 
 func (s *schedule) begin() {
 	r := &request{id: len(s.requests) + 1, refused: s.closing}
-	_, r.scope = s.p.Begin(context.Background())
+	_, r.scope = begin(s.p, context.Background())
 	s.requests = append(s.requests, r)
 	s.note("begin %v", r)
 }
@@ -181,7 +181,7 @@ func (s *schedule) sendOne() {
 	if r := s.aScope(); r != nil {
 		s.note("%v is sent", r)
 		s.send(r)
-		r.scope.Sent(taskpool.Flushed)
+		r.scope.Sent(taskpool.ReleaseFlushed)
 	}
 }
 

@@ -98,7 +98,7 @@ type (
 	request struct {
 		line
 		id                      int
-		scope                   taskpool.Scope
+		scope                   opened
 		accepted                bool // it has had tasks
 		refused                 bool // begun after Done
 		returned, sent, success bool
@@ -246,7 +246,7 @@ func (m *model) end(e *entry, f taskpool.Fate, err error) {
 	e.in.fates.add(f)
 }
 
-// returns is Scope.Returned.
+// returns is Exchange.Returned.
 func (m *model) returns(r *request, status int) {
 	if r.sent {
 		return
@@ -261,7 +261,7 @@ func (m *model) returns(r *request, status int) {
 	}
 }
 
-// send is Scope.Sent.
+// send is Exchange.Sent.
 func (m *model) send(r *request) {
 	if !r.returned || r.sent {
 		return

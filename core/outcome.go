@@ -21,7 +21,7 @@ func (o Outcome) Success() bool {
 
 // Exact reports whether the staged tasks were released after the last byte of
 // the response was handed to the connection, not merely at about that time.
-func (o Outcome) Exact() bool { return o.Release == Flushed }
+func (o Outcome) Exact() bool { return o.Release == ReleaseFlushed }
 
 // starts reports whether a task staged for s starts after this outcome.
 func (o Outcome) starts(s Start) bool {
@@ -38,16 +38,16 @@ func (o Outcome) starts(s Start) bool {
 // that nothing has yet.
 type Release uint8
 
-// What may release a scope. Only Flushed is exact; StreamClosed and
-// HandlerReturned come within microseconds of the server's final flush.
+// What may release a scope. Only ReleaseFlushed is exact; ReleaseStreamClosed and
+// ReleaseHandlerReturned come within microseconds of the server's final flush.
 const (
-	Flushed         Release = iota + 1 // the last write of the response had returned
-	StreamClosed                       // the HTTP/2 stream was closed: END_STREAM or RST was handed to the frame writer
-	HandlerReturned                    // the outermost handler had returned
-	NoServer                           // there is no server: a recorder, or not HTTP
-	Overdue                            // nothing told of the end of the response for Config.Grace
-	PoolDone                           // Done was called and the handler had returned
-	Held                               // the request was held until its tasks had ended
+	ReleaseFlushed         Release = iota + 1 // the last write of the response had returned
+	ReleaseStreamClosed                       // the HTTP/2 stream was closed: END_STREAM or RST was handed to the frame writer
+	ReleaseHandlerReturned                    // the outermost handler had returned
+	ReleaseNoServer                           // there is no server: a recorder, or not HTTP
+	ReleaseOverdue                            // nothing told of the end of the response for Config.Grace
+	ReleasePoolDone                           // Done was called and the handler had returned
+	ReleaseHeld                               // the request was held until its tasks had ended
 )
 
 var releaseNames = [...]string{"not released", "flushed", "stream closed", "handler returned", "no server", "overdue", "pool done", "held"}

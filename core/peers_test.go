@@ -23,10 +23,10 @@ import (
 func TestPanicsAndGoexitsThatRaceWaitersReachThem(t *testing.T) {
 	for round := range 300 {
 		p := newPool(taskpool.Config{Workers: 2})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		var waiters sync.WaitGroup
 		for i, bad := range []taskpool.Task{panicking, exiting, failing} {
-			promise := taskpool.Async(s, func(ctx context.Context) (int, error) { return 7, bad(ctx) })
+			promise := taskpool.Async(s.Scope, func(ctx context.Context) (int, error) { return 7, bad(ctx) })
 			for range 2 {
 				waiters.Go(func() {
 					v, err := promise.Await(context.Background())
@@ -85,9 +85,9 @@ func TestPromisesThatRaceDoneAreSettled(t *testing.T) {
 func TestFirstWaiterThatGivesUpTakesNoWakeUpWithIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{})
-		ctx, s := p.Begin(context.Background())
+		ctx, s := begin(p, context.Background())
 		g := newGate()
-		promise := taskpool.Async(s, func(ctx context.Context) (int, error) { return 7, g.task(ctx) })
+		promise := taskpool.Async(s.Scope, func(ctx context.Context) (int, error) { return 7, g.task(ctx) })
 		ends := make(chan error, 6)
 		wait := func(ctx context.Context) {
 			go func() {
@@ -112,7 +112,7 @@ func TestFirstWaiterThatGivesUpTakesNoWakeUpWithIt(t *testing.T) {
 		for range 4 {
 			wantErr(t, "who did not", <-ends, nil)
 		}
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 	})
 }
 
@@ -121,8 +121,8 @@ func TestFirstWaiterThatGivesUpTakesNoWakeUpWithIt(t *testing.T) {
 func TestFirstInTheQueueForASlotDoesNotHoldTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, q := newPool(taskpool.Config{Workers: 1}), newPool(taskpool.Config{})
-		begin := func(p *taskpool.Pool, tasks ...taskpool.Task) taskpool.Scope {
-			_, s := p.Begin(context.Background())
+		begin := func(p *taskpool.Pool, tasks ...taskpool.Task) opened {
+			_, s := begin(p, context.Background())
 			must(t, s.Add(tasks...))
 			return s
 		}
@@ -178,7 +178,7 @@ func TestQueueKeepsNoTaskThatHasLeftIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := newPool(taskpool.Config{Workers: 1, QueueLimit: -1})
 			p.Pause()
-			_, s := p.Begin(context.Background())
+			_, s := begin(p, context.Background())
 			var live atomic.Int64
 			add := func(run taskpool.Task) {
 				j := job
@@ -209,7 +209,7 @@ func TestQueueKeepsNoTaskThatHasLeftIt(t *testing.T) {
 				add(task)
 				after = append(after, w)
 			}
-			finish(s, taskpool.Outcome{}, taskpool.Flushed)
+			finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 			p.Resume()
 			<-g.begun
 			if job.Retry == nil { // else they queue again
@@ -244,8 +244,8 @@ func TestLongLivedPoolKeepsNothingOfFinishedRequests(t *testing.T) {
 		Lanes: map[string]taskpool.Lane{"one": {Limit: 1}}})
 	request := func(add func(ctx context.Context, s taskpool.Scope)) (w weak.Pointer[big]) {
 		b := new(big)
-		ctx, s := p.Begin(context.WithValue(context.Background(), userKey{}, b))
-		add(ctx, s)
+		ctx, s := begin(p, context.WithValue(context.Background(), userKey{}, b))
+		add(ctx, s.Scope)
 		s.Returned(taskpool.Outcome{Status: 404})
 		return weak.Make(b) // the sweep releases it
 	}
@@ -300,15 +300,15 @@ func TestLongLivedPoolKeepsNothingOfFinishedRequests(t *testing.T) {
 // A task that refers to its own scope, promise and pool is collected all the
 // same: when it has ended, or with a pool that nobody has any more.
 func TestTaskThatClosesOverItsScopeIsCollected(t *testing.T) {
-	add := func(p *taskpool.Pool) (taskpool.Scope, weak.Pointer[big]) {
+	add := func(p *taskpool.Pool) (opened, weak.Pointer[big]) {
 		b := new(big)
-		ctx, s := p.Begin(context.Background())
+		ctx, s := begin(p, context.Background())
 		var promise *taskpool.Promise[int]
 		run := func(context.Context) (int, error) {
 			_, _, _, _ = *b, ctx, promise, p
 			return len(s.Pending()), nil
 		}
-		promise, err := taskpool.AsyncJob(s, taskpool.Job{Start: taskpool.StartAfterResponse}, run)
+		promise, err := taskpool.AsyncJob(s.Scope, taskpool.Job{Start: taskpool.StartAfterResponse}, run)
 		must(t, err)
 		must(t, s.AfterResponse(func(ctx context.Context) error {
 			_, err := run(ctx)
@@ -318,7 +318,7 @@ func TestTaskThatClosesOverItsScopeIsCollected(t *testing.T) {
 	}
 	p := newPool(taskpool.Config{})
 	s, ended := add(p)
-	finish(s, taskpool.Outcome{}, taskpool.Flushed)
+	finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 	drain(t, p)
 	isCollected(t, "a task that has ended", ended)
 	runtime.KeepAlive(p)
@@ -333,24 +333,24 @@ func TestScopeOutlivesItsPool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, early := range []bool{false, true} { // the pool is done before the handler has returned
 			p := newPool(taskpool.Config{})
-			ctx, s := p.Begin(context.Background())
+			ctx, s := begin(p, context.Background())
 			if !early {
 				must(t, s.Add(nop))
-				finish(s, taskpool.Outcome{}, taskpool.Flushed)
+				finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 			}
 			done(t, p)
 			for name, add := range map[string]func(...taskpool.Task) error{"Add": s.Add, "AfterResponse": s.AfterResponse, "OnSuccess": s.OnSuccess} {
 				wantErr(t, name, add(nop), taskpool.ErrDone)
 			}
 			wantErr(t, "Submit", s.Submit(taskpool.Job{Run: nop, Delay: time.Hour}), taskpool.ErrDone)
-			_, err := taskpool.Async(s, value(7, 0)).Await(ctx)
+			_, err := taskpool.Async(s.Scope, value(7, 0)).Await(ctx)
 			wantErr(t, "Await", err, taskpool.ErrDone)
 			r, err := s.Drain(ctx)
 			wantErr(t, "Drain", err, nil)
 			equal(t, "its report", countsOf(r) == counts{}, early)
 			equal(t, "pending", len(s.Pending()), 0)
 			s.Fail(errVeto)
-			finish(s, taskpool.Outcome{Status: 200}, taskpool.Flushed)
+			finish(s, taskpool.Outcome{Status: 200}, taskpool.ReleaseFlushed)
 			_, known := s.Outcome()
 			equal(t, "outcome known", known, true)
 			equal(t, "its pool", s.Pool(), p)

@@ -52,9 +52,9 @@ type perRequest struct {
 }
 
 // Begin implements Source.
-func (s *perRequest) Begin(ctx context.Context) (context.Context, Scope) {
+func (s *perRequest) Begin(ctx context.Context) (context.Context, Exchange) {
 	if outer := handledIn(ctx); outer != nil && outer.pool.source == s {
-		return ctx, Scope{scope: outer, ctx: ctx, joined: true}
+		return ctx, Exchange{scope: outer, joined: ctx}
 	}
 	return newPool(s.config, s).Begin(ctx)
 }

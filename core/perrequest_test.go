@@ -30,8 +30,8 @@ func TestPerRequestMakesAPoolForEachRequest(t *testing.T) {
 		for i := range gates {
 			gates[i] = newGate()
 		}
-		_, a := src.Begin(context.Background())
-		_, b := src.Begin(context.Background())
+		_, a := begin(src, context.Background())
+		_, b := begin(src, context.Background())
 		if a.Pool() == b.Pool() {
 			t.Fatal("two requests have one pool")
 		}
@@ -40,10 +40,10 @@ func TestPerRequestMakesAPoolForEachRequest(t *testing.T) {
 		wantErr(t, "beyond the limit of a", a.Add(nop), taskpool.ErrOverloaded)
 		must(t, b.Add(gates[2].task, gates[3].task))
 		synctest.Wait()
-		for _, s := range []taskpool.Scope{a, b} {
+		for _, s := range []opened{a, b} {
 			stats := balanced(t, s.Pool())
 			equal(t, "running, queued", fmt.Sprint(stats.Running, stats.Queued), "1 1")
-			finish(s, taskpool.Outcome{}, taskpool.Flushed)
+			finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		}
 		for _, g := range gates {
 			g.open()
@@ -56,38 +56,38 @@ func TestPerRequestMakesAPoolForEachRequest(t *testing.T) {
 
 func TestPerRequestJoinsTheScopeOfTheRequest(t *testing.T) {
 	src, other := perRequest(taskpool.Config{}), perRequest(taskpool.Config{})
-	ctx, outer := src.Begin(context.Background())
-	inner, s := src.Begin(ctx)
+	ctx, outer := begin(src, context.Background())
+	inner, s := begin(src, ctx)
 	if inner != ctx || s.Pool() != outer.Pool() {
 		t.Error("a request that came through twice has two pools")
 	}
 	equal(t, "Returned of the inner one", s.Returned(taskpool.Outcome{Status: 500}), false)
-	_, s = taskpool.Hold(src, taskpool.HoldOptions{}).Begin(ctx)
+	_, s = begin(taskpool.Hold(src, taskpool.HoldOptions{}), ctx)
 	if s.Pool() != outer.Pool() || s.Held() {
 		t.Error("within Hold it is another request, or held")
 	}
-	if _, s = other.Begin(ctx); s.Pool() == outer.Pool() {
+	if _, s = begin(other, ctx); s.Pool() == outer.Pool() {
 		t.Error("two sources share a pool")
 	}
-	finish(outer, taskpool.Outcome{}, taskpool.Flushed)
-	if _, s = src.Begin(ctx); s.Pool() == outer.Pool() {
+	finish(outer, taskpool.Outcome{}, taskpool.ReleaseFlushed)
+	if _, s = begin(src, ctx); s.Pool() == outer.Pool() {
 		t.Error("a request that has returned was joined")
 	}
 }
 
 func TestPerRequestTaskBeginsARequestOfItsOwn(t *testing.T) {
 	src := perRequest(taskpool.Config{})
-	_, s := src.Begin(context.Background())
+	_, s := begin(src, context.Background())
 	pools := make(chan *taskpool.Pool, 1)
 	must(t, s.Add(func(ctx context.Context) error {
-		_, inner := src.Begin(ctx)
+		_, inner := begin(src, ctx)
 		pools <- inner.Pool()
 		return nil
 	}))
 	if <-pools == s.Pool() {
 		t.Error("a request begun by a task shares the task's pool")
 	}
-	finish(s, taskpool.Outcome{}, taskpool.Flushed)
+	finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 }
 
 func TestPoolOfARequestIsGoneWhenItsLastTaskHasEnded(t *testing.T) {
@@ -96,12 +96,12 @@ func TestPoolOfARequestIsGoneWhenItsLastTaskHasEnded(t *testing.T) {
 	var pools []weak.Pointer[taskpool.Pool]
 	func() {
 		for range 10 {
-			_, s := src.Begin(context.Background())
+			_, s := begin(src, context.Background())
 			must(t, s.AfterResponse(nop))
 			must(t, s.Submit(taskpool.Job{Run: nop, Lane: "lane", Timeout: time.Hour}))
 			must(t, s.Pool().Add(nop))
 			s.Returned(taskpool.Outcome{})
-			s.Sent(taskpool.Flushed)
+			s.Sent(taskpool.ReleaseFlushed)
 			drain(t, s.Pool())
 			wantErr(t, "Add", s.Add(nop), taskpool.ErrScopeClosed)
 			must(t, s.Pool().Add(nop)) // the pool itself is not done
@@ -122,9 +122,9 @@ func TestPoolOfARequestIsGoneThoughItsLaneWasThrottled(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // see isCollected
 	src := perRequest(taskpool.Config{})
 	p := func() weak.Pointer[taskpool.Pool] {
-		_, s := src.Begin(context.Background())
+		_, s := begin(src, context.Background())
 		must(t, s.Submit(taskpool.Job{Lane: "api", Run: hinting(50, time.Hour, 0)}))
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		drain(t, s.Pool())
 		return weak.Make(s.Pool())
 	}()
@@ -138,13 +138,13 @@ func TestDonePerRequestSumsTheReportsOfAllPools(t *testing.T) {
 		src := perRequest(taskpool.Config{Hooks: taskpool.Hooks{Ended: e.hook}})
 		start := time.Now()
 		for i := range 3 {
-			_, s := src.Begin(context.Background())
+			_, s := begin(src, context.Background())
 			must(t, s.Submit(
 				taskpool.Job{Name: fmt.Sprint("failing ", i), Run: failing, Delay: time.Hour},
 				taskpool.Job{Name: fmt.Sprint("staged ", i), Run: nop, Start: taskpool.StartOnSuccess},
 				taskpool.Job{Name: fmt.Sprint("discarded ", i), Run: nop, Start: taskpool.StartOnFailure}))
 			if i == 0 { // that it has ended does not take it out of the report
-				finish(s, taskpool.Outcome{}, taskpool.Flushed)
+				finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 				time.Sleep(2 * time.Hour)
 				continue
 			}
@@ -165,12 +165,12 @@ func TestDonePerRequestSumsTheReportsOfAllPools(t *testing.T) {
 
 func TestDonePerRequestOfNothingReturnsAtOnce(t *testing.T) {
 	src := perRequest(taskpool.Config{})
-	_, open := src.Begin(context.Background())
+	_, open := begin(src, context.Background())
 	r, err := src.Done(canceled())
 	must(t, err)
 	equal(t, "counts", countsOf(r), counts{})
 	wantErr(t, "Add to a request that was open", open.Add(nop), taskpool.ErrDone)
-	_, s := src.Begin(context.Background())
+	_, s := begin(src, context.Background())
 	wantErr(t, "Add to a request begun afterwards", s.Add(nop), taskpool.ErrDone)
 	wantErr(t, "Add to its pool", s.Pool().Add(nop), taskpool.ErrDone)
 }
@@ -178,10 +178,10 @@ func TestDonePerRequestOfNothingReturnsAtOnce(t *testing.T) {
 func TestDonePerRequestReleasesWhatHasReturnedAndWaitsForOpenHandlers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := perRequest(taskpool.Config{Grace: time.Hour})
-		_, idle := src.Begin(context.Background())
-		_, open := src.Begin(context.Background())
+		_, idle := begin(src, context.Background())
+		_, open := begin(src, context.Background())
 		must(t, open.Add(nop))
-		_, returned := src.Begin(context.Background())
+		_, returned := begin(src, context.Background())
 		must(t, returned.AfterResponse(nop))
 		returned.Returned(taskpool.Outcome{})
 
@@ -196,11 +196,11 @@ func TestDonePerRequestReleasesWhatHasReturnedAndWaitsForOpenHandlers(t *testing
 		synctest.Wait()
 		o, known := returned.Outcome()
 		equal(t, "release", fmt.Sprint(o.Release, known), "pool done true")
-		_, late := src.Begin(context.Background())
+		_, late := begin(src, context.Background())
 		wantErr(t, "Add to a late request", late.Add(nop), taskpool.ErrDone)
 		wantErr(t, "Add to an open pool", open.Pool().Add(nop), taskpool.ErrDone)
 		wantErr(t, "Add to an idle pool", idle.Pool().Add(nop), taskpool.ErrDone)
-		ctx, inner := idle.Pool().Begin(context.Background())
+		ctx, inner := begin(idle.Pool(), context.Background())
 		wantErr(t, "Add to a scope begun on an idle pool", inner.Add(nop), taskpool.ErrDone)
 		wantErr(t, "the same, from its context", taskpool.FromContext(ctx).Add(nop), taskpool.ErrDone)
 		must(t, open.AfterResponse(nop))
@@ -231,7 +231,7 @@ func TestDonePerRequestOutOfTimeCutsAllPoolsAtOnce(t *testing.T) {
 				src := perRequest(c)
 				stuck := newGates(5)
 				for _, g := range stuck {
-					_, s := src.Begin(context.Background())
+					_, s := begin(src, context.Background())
 					must(t, s.Submit(
 						taskpool.Job{Name: "stuck", Run: g.task},
 						taskpool.Job{Name: "gives up", Run: untilCanceled},
@@ -269,7 +269,7 @@ func TestSweepPerRequestReleasesEachAfterGrace(t *testing.T) {
 		start := time.Now()
 		var released trail
 		for i := range 5 {
-			_, s := src.Begin(context.Background())
+			_, s := begin(src, context.Background())
 			must(t, s.AfterResponse(func(ctx context.Context) error {
 				o, _ := taskpool.FromContext(ctx).Outcome()
 				released.add("%d:%v:%v", i, elapsed(start), o.Release)
@@ -277,7 +277,7 @@ func TestSweepPerRequestReleasesEachAfterGrace(t *testing.T) {
 			}))
 			s.Returned(taskpool.Outcome{})
 			if i == 1 {
-				s.Sent(taskpool.Flushed)
+				s.Sent(taskpool.ReleaseFlushed)
 			}
 			time.Sleep(time.Second)
 		}
@@ -292,9 +292,9 @@ func TestSweepPerRequestReleasesAllScopesOfAPool(t *testing.T) {
 		src := perRequest(taskpool.Config{Grace: 10 * time.Second})
 		start := time.Now()
 		var released trail
-		_, first := src.Begin(context.Background())
+		_, first := begin(src, context.Background())
 		for i := range 3 {
-			_, s := first.Pool().Begin(context.Background())
+			_, s := begin(first.Pool(), context.Background())
 			must(t, s.AfterResponse(func(context.Context) error { released.add("%d:%v", i, elapsed(start)); return nil }))
 			s.Returned(taskpool.Outcome{})
 			time.Sleep(4 * time.Second)
@@ -307,26 +307,26 @@ func TestSweepPerRequestReleasesAllScopesOfAPool(t *testing.T) {
 func TestTaskCannotWaitForItsPerRequestSource(t *testing.T) {
 	src := perRequest(taskpool.Config{})
 	errs := make(chan error, 1)
-	_, s := src.Begin(context.Background())
+	_, s := begin(src, context.Background())
 	must(t, s.Add(func(ctx context.Context) error {
 		_, err := src.Done(ctx)
 		errs <- err
 		return nil
 	}))
 	wantErr(t, "Done", <-errs, taskpool.ErrSelfWait)
-	_, after := src.Begin(context.Background())
+	_, after := begin(src, context.Background())
 	must(t, after.Add(nop)) // it had no effect
 }
 
 func TestDoneOfOneRequestsPoolEndsThatAlone(t *testing.T) {
 	src := perRequest(taskpool.Config{})
-	_, a := src.Begin(context.Background())
-	_, b := src.Begin(context.Background())
+	_, a := begin(src, context.Background())
+	_, b := begin(src, context.Background())
 	must(t, a.Pool().Add(nop))
 	equal(t, "counts", countsOf(done(t, a.Pool())), counts{Succeeded: 1})
 	wantErr(t, "Add to a", a.Add(nop), taskpool.ErrDone)
 	must(t, b.Add(nop))
-	finish(b, taskpool.Outcome{}, taskpool.Flushed)
+	finish(b, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 	r, err := src.Done(context.Background())
 	must(t, err)
 	equal(t, "counts", countsOf(r), counts{Succeeded: 2})
@@ -340,7 +340,7 @@ func TestRequestsRaceDonePerRequest(t *testing.T) {
 		var requests sync.WaitGroup
 		for i := range 16 {
 			requests.Go(func() {
-				_, s := src.Begin(context.Background())
+				_, s := begin(src, context.Background())
 				for j := range 4 {
 					name := fmt.Sprint(i, ".", j)
 					err := s.Submit(taskpool.Job{Name: name, Run: nop, Start: taskpool.Start(j % 4)})
@@ -350,7 +350,7 @@ func TestRequestsRaceDonePerRequest(t *testing.T) {
 						refused.Store(name, true)
 					}
 				}
-				finish(s, taskpool.Outcome{}, taskpool.Flushed)
+				finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 			})
 		}
 		runtime.Gosched()

@@ -109,7 +109,7 @@ var defaultPool = sync.OnceValue(func() *Pool { return New(Config{}) })
 // task before the return of a Drain or a Done that counts it.
 func (p *Pool) Add(tasks ...Task) error {
 	if !p.made() {
-		return errNoPool
+		return ErrNoPool
 	}
 	return p.root.add(StartNow, tasks, nil)
 }
@@ -120,7 +120,7 @@ func (p *Pool) Add(tasks ...Task) error {
 // the pool has no response to wait for.
 func (p *Pool) Submit(jobs ...Job) error {
 	if !p.made() {
-		return errNoPool
+		return ErrNoPool
 	}
 	for i := range jobs {
 		if err := unstaged(&jobs[i]); err != nil {
@@ -132,7 +132,7 @@ func (p *Pool) Submit(jobs ...Job) error {
 
 func (p *Pool) submitAsync(j *Job, work any, of promise) error {
 	if !p.made() {
-		return errNoPool
+		return ErrNoPool
 	}
 	if err := unstaged(j); err != nil {
 		return err

@@ -14,7 +14,7 @@ var priorities = []taskpool.Priority{taskpool.PriorityLow, taskpool.PriorityNorm
 func TestHigherPriorityGoesFirst(t *testing.T) {
 	p := newPool(taskpool.Config{Workers: 1})
 	p.Pause()
-	_, s := p.Begin(context.Background())
+	_, s := begin(p, context.Background())
 	var order trail
 	for i := range 2 {
 		for _, pr := range priorities {
@@ -24,7 +24,7 @@ func TestHigherPriorityGoesFirst(t *testing.T) {
 	}
 	must(t, s.Submit(taskpool.Job{Priority: taskpool.PriorityHigh, Start: taskpool.StartAfterResponse, Run: order.task("staged")}))
 	must(t, s.Add(order.task("plain")))
-	finish(s, taskpool.Outcome{}, taskpool.Flushed)
+	finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 	pending := s.Pending()
 	equal(t, "pending", len(pending), 8)
 	equal(t, "priority of one that waits", pending[2].Priority, taskpool.PriorityHigh)
@@ -69,7 +69,7 @@ func TestScopesTakeTurnsWithinAPriority(t *testing.T) {
 	p.Pause()
 	var order trail
 	for _, name := range []string{"a", "b"} {
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		for i := range 2 {
 			must(t, s.Submit(taskpool.Job{Run: order.task(fmt.Sprint(name, "-n", i))},
 				taskpool.Job{Priority: taskpool.PriorityHigh, Run: order.task(fmt.Sprint(name, "-h", i))}))
@@ -83,7 +83,7 @@ func TestScopesTakeTurnsWithinAPriority(t *testing.T) {
 func TestFirstInFirstOutWithinEachPriority(t *testing.T) {
 	p := newPool(taskpool.Config{Workers: 1, QueueLimit: -1})
 	p.Pause()
-	_, s := p.Begin(context.Background())
+	_, s := begin(p, context.Background())
 	var orders [3]trail
 	var want [3][]string
 	for i := range 600 {
@@ -101,9 +101,9 @@ func TestFirstInFirstOutWithinEachPriority(t *testing.T) {
 
 func TestUnknownPriorityIsRefused(t *testing.T) {
 	p := newPool(taskpool.Config{})
-	_, s := p.Begin(context.Background())
+	_, s := begin(p, context.Background())
 	for _, pr := range []taskpool.Priority{-128, -2, 2, 127} {
-		for _, to := range []taskpool.Adder{p, s} {
+		for _, to := range []taskpool.Adder{p, s.Scope} {
 			err := to.Submit(taskpool.Job{Run: nop}, taskpool.Job{Run: nop, Priority: pr})
 			if err == nil || !strings.Contains(err.Error(), "unknown Priority") {
 				t.Errorf("Submit with %v: %v", pr, err)

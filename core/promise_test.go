@@ -34,8 +34,8 @@ func isSettled[T any](p *taskpool.Promise[T]) bool {
 func TestAwaitGivesTheValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{})
-		_, s := p.Begin(context.Background())
-		for _, to := range []taskpool.Adder{p, s} {
+		_, s := begin(p, context.Background())
+		for _, to := range []taskpool.Adder{p, s.Scope} {
 			start := time.Now()
 			promise := taskpool.Async(to, value("hello", time.Second))
 			equal(t, "settled", isSettled(promise), false)
@@ -85,8 +85,8 @@ func TestRefusalSettlesThePromise(t *testing.T) {
 	must(t, full.Add(nop, nop))
 	over := newPool(taskpool.Config{})
 	done(t, over)
-	_, closed := newPool(taskpool.Config{}).Begin(context.Background())
-	finish(closed, taskpool.Outcome{}, taskpool.Flushed)
+	_, closed := begin(newPool(taskpool.Config{}), context.Background())
+	finish(closed, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 	fn := value(7, 0)
 	for _, tt := range []struct {
 		name string
@@ -97,7 +97,7 @@ func TestRefusalSettlesThePromise(t *testing.T) {
 	}{
 		{"full", full, fn, taskpool.Job{}, taskpool.ErrOverloaded},
 		{"done", over, fn, taskpool.Job{}, taskpool.ErrDone},
-		{"closed", closed, fn, taskpool.Job{}, taskpool.ErrScopeClosed},
+		{"closed", closed.Scope, fn, taskpool.Job{}, taskpool.ErrScopeClosed},
 		{"no scope", taskpool.Scope{}, fn, taskpool.Job{}, taskpool.ErrNoScope},
 		{"staged on a pool", full, fn, taskpool.Job{Start: taskpool.StartOnSuccess}, taskpool.ErrNoScope},
 		{"nil pool", (*taskpool.Pool)(nil), fn, taskpool.Job{}, nil},
@@ -130,11 +130,11 @@ func TestDiscardedPromiseIsSettled(t *testing.T) {
 				c.Hooks.Ended = e.hook
 			}
 			p := newPool(c)
-			_, s := p.Begin(context.Background())
-			promise, err := taskpool.AsyncJob(s, taskpool.Job{Start: taskpool.StartOnSuccess}, value(7, 0))
+			_, s := begin(p, context.Background())
+			promise, err := taskpool.AsyncJob(s.Scope, taskpool.Job{Start: taskpool.StartOnSuccess}, value(7, 0))
 			must(t, err)
 			equal(t, "settled", isSettled(promise), false)
-			finish(s, taskpool.Outcome{Status: 500}, taskpool.Flushed)
+			finish(s, taskpool.Outcome{Status: 500}, taskpool.ReleaseFlushed)
 			v, err := promise.Await(context.Background())
 			if err == nil || v != 0 {
 				t.Errorf("got %v, %v", v, err)
@@ -154,12 +154,12 @@ func TestPromisesOfAPoolThatWasCutAreSettledWithErrDone(t *testing.T) {
 				c.Hooks.Ended = e.hook
 			}
 			p := newPool(c)
-			_, s := p.Begin(context.Background())
+			_, s := begin(p, context.Background())
 			release := make(chan struct{})
 			promises := map[string]*taskpool.Promise[int]{}
 			add := func(name string, job taskpool.Job, fn func(context.Context) (int, error)) {
 				job.Name = name
-				promise, err := taskpool.AsyncJob(s, job, fn)
+				promise, err := taskpool.AsyncJob(s.Scope, job, fn)
 				must(t, err)
 				promises[name] = promise
 			}
@@ -217,7 +217,7 @@ func TestNestedAwaitsEndWithOneWorker(t *testing.T) {
 		for _, timeout := range []time.Duration{0, time.Hour} {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPool(taskpool.Config{Workers: workers, QueueLimit: -1, Timeout: timeout})
-				_, s := p.Begin(context.Background())
+				_, s := begin(p, context.Background())
 				var executing load
 				work := func() { time.Sleep(time.Second) }
 				var sum func(to taskpool.Adder, depth int) func(context.Context) (int, error)
@@ -244,7 +244,7 @@ func TestNestedAwaitsEndWithOneWorker(t *testing.T) {
 						return total, nil
 					}
 				}
-				for _, to := range []taskpool.Adder{p, s} {
+				for _, to := range []taskpool.Adder{p, s.Scope} {
 					promises := []*taskpool.Promise[int]{taskpool.Async(to, sum(to, 3)), taskpool.Async(to, sum(to, 3))}
 					for _, promise := range promises {
 						n, err := promise.Await(patient(t))

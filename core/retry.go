@@ -72,12 +72,27 @@ type retryAfterError struct {
 func (e *retryAfterError) Error() string { return e.err.Error() }
 func (e *retryAfterError) Unwrap() error { return e.err }
 
-// again asks whether a job whose run has failed is to run again, and when.
-func (p *Pool) again(j *fullJob, err error) (wait time.Duration, again bool) {
-	if j == nil || j.Retry == nil || p.phase.Load() != phaseOpen {
+// Next says whether there is to be another run after run number attempt, from 1,
+// failed with err, and after how long: as a pool applies the Retry, with Permanent
+// and RetryAfter heeded. A nil Retry means no other run. A panic of the Retry
+// passes. It is for other engines that take a Retry.
+func (r Retry) Next(attempt int, err error) (wait time.Duration, again bool) {
+	if r == nil {
 		return 0, false
 	}
 	if permanent := (*permanentError)(nil); errors.As(err, &permanent) {
+		return 0, false
+	}
+	wait, again = r(attempt, err)
+	if after := (*retryAfterError)(nil); errors.As(err, &after) {
+		wait = max(wait, after.wait)
+	}
+	return wait, again
+}
+
+// again asks whether a job whose run has failed is to run again, and when.
+func (p *Pool) again(j *fullJob, err error) (wait time.Duration, again bool) {
+	if j == nil || j.Retry == nil || p.phase.Load() != phaseOpen {
 		return 0, false
 	}
 	defer func() {
@@ -86,11 +101,7 @@ func (p *Pool) again(j *fullJob, err error) (wait time.Duration, again bool) {
 			p.logHookPanic(j.ctx(), "Retry", v)
 		}
 	}()
-	wait, again = j.Retry(int(j.attempts), err)
-	if after := (*retryAfterError)(nil); errors.As(err, &after) {
-		wait = max(wait, after.wait)
-	}
-	return wait, again
+	return j.Retry.Next(int(j.attempts), err)
 }
 
 func (p *Pool) logRetry(j *job, err error, wait time.Duration) {

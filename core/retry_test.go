@@ -240,7 +240,7 @@ func TestRetryThatPanicsOrExitsEndsTheTaskAsFailed(t *testing.T) {
 func TestNoWorkerIsHeldWhileARetryWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 1})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		var order trail
 		start := time.Now()
 		must(t, s.Submit(taskpool.Job{Name: "job", Run: failure(2, &order, start), Retry: waits(time.Minute, time.Minute)}))
@@ -389,7 +389,7 @@ func TestRetryGivesAWaiterItsSlot(t *testing.T) {
 func TestDrainWaitsForRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		var order trail
 		start := time.Now()
 		must(t, s.Submit(taskpool.Job{Run: failure(1, &order, start), Retry: waits(time.Minute)}))
@@ -497,4 +497,11 @@ func TestOverrunIsCountedAndLogged(t *testing.T) {
 			"WARN task overran its timeout task=stuck attempt=1 timeout=10s ran=11s pool=mail",
 			"WARN task overran its timeout task=stuck attempt=2 timeout=10s ran=11s pool=mail"}, "\n"))
 	})
+}
+
+func TestNextOfNoRetryIsNoOtherRun(t *testing.T) {
+	var none taskpool.Retry
+	wait, again := none.Next(1, errTask)
+	equal(t, "wait", wait, 0)
+	equal(t, "again", again, false)
 }

@@ -1,9 +1,6 @@
 package taskpool
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // A Scope is one request's ledger on a pool: what the request added, what is
 // staged, what became of it. It is a small value to be copied freely and used
@@ -15,52 +12,8 @@ import (
 // The order within a scope is first in, first out. Staged tasks queue when the
 // response is sent.
 type Scope struct {
-	scope  *scope
-	ctx    context.Context // where it was taken from; nil if that is what Begin returned
-	joined bool            // an outer middleware began it, and tells its stages
-	holds  *holder         // of what Begin of a Hold returned, if it is outermost
-}
-
-// A Source begins scopes: it is what an adapter takes. A *Pool is one: all
-// requests share it.
-type Source interface {
-	// Begin begins a scope and returns a context in which FromContext finds it.
-	Begin(ctx context.Context) (context.Context, Scope)
-	// Done finalizes what the scopes run on.
-	Done(ctx context.Context) (Report, error)
-}
-
-// Begin begins a scope on the pool, for one request, and returns a context that
-// carries it. If ctx already carries a scope of this pool whose handler has not
-// returned, as when a middleware is installed twice, that one is joined. On a
-// pool that is done the scope refuses every task with ErrDone.
-//
-// Adapters call Begin, then Returned and Sent on the Scope. Everybody else
-// finds Handle simpler.
-func (p *Pool) Begin(ctx context.Context) (context.Context, Scope) {
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	if !p.made() {
-		return ctx, Scope{}
-	}
-	if outer := handledIn(ctx); outer != nil && outer.pool == p {
-		return ctx, Scope{scope: outer, ctx: ctx, joined: true}
-	}
-	s := new(scope)
-	s.init(p, ctx)
-	s.refused = p.phase.Load() != phaseOpen || p.source.closing()
-	return (*requestContext)(s), Scope{scope: s}
-}
-
-// handledIn is the scope whose handler has not returned and is what ctx is used
-// in, as opposed to a task of it; nil if there is none.
-func handledIn(ctx context.Context) *scope {
-	s := scopeOf(ctx)
-	if s != nil && (taskOf(ctx) == s || !s.open()) {
-		return nil
-	}
-	return s
+	scope *scope
+	ctx   context.Context // where it was taken from; nil if that is what Begin returned
 }
 
 // FromContext returns the scope that ctx carries, or the zero Scope.
@@ -128,21 +81,6 @@ func (s Scope) submitAsync(j *Job, work any, of promise) error {
 	return s.scope.submitAsync(j, work, of, s.inner())
 }
 
-// Reused names a key that only the framework's own contexts answer, and what is
-// derived from them: adapters of frameworks that reuse their contexts call it
-// right after Begin. Where a scope is then taken from such a context, its tasks
-// get the values of the context that Begin was given instead, and if that is one
-// too, none: they would read another request's.
-func (s Scope) Reused(key any) {
-	if s.scope == nil || s.joined {
-		return
-	}
-	s.scope.reused = key
-	if s.scope.request.Value(key) != nil {
-		s.scope.valueless = true
-	}
-}
-
 // inner is the context whose values the tasks added through this Scope get; nil
 // for the scope's own.
 func (s Scope) inner() context.Context {
@@ -207,67 +145,4 @@ func (s Scope) Pool() *Pool {
 		return nil
 	}
 	return s.scope.pool
-}
-
-// Returned tells that the handler chain has returned or panicked: adapters call
-// it. What o does not know may be zero; that the client has gone or the deadline
-// has passed is taken from the request's context. It reports whether the scope
-// has had tasks: only then is there anything for Sent to release.
-//
-// Until Sent it may be called again when more is known, as where a framework
-// renders an error after its middleware has returned: the last call counts. An
-// inner middleware that joined a scope tells nothing, and gets false.
-func (s Scope) Returned(o Outcome) bool {
-	if s.scope == nil || s.joined {
-		return false
-	}
-	sc := s.scope
-	p := sc.pool
-	o.Release, o.Vetoed = 0, nil
-	if sc.open() {
-		ended := sc.request.Err()
-		o.Expired = o.Expired || errors.Is(ended, context.DeadlineExceeded)
-		o.Disconnected = o.Disconnected || ended != nil && !o.Expired
-		if p.phase.Load() == phaseOpen && sc.stage.leave() {
-			sc.outcome = o
-			sc.stage.Store(stageReturned)
-			return false
-		}
-	}
-	p.lock()
-	defer p.unlock()
-	if at := sc.stage.Load(); at == stageSent || at == stageLeaving {
-		return false
-	}
-	was, first := sc.outcome, sc.open()
-	o.Vetoed, o.Expired, o.Disconnected = was.Vetoed, was.Expired || o.Expired, was.Disconnected || o.Disconnected
-	sc.outcome = o
-	if first {
-		sc.stage.Store(stageReturned)
-		if sc.hadTasks {
-			p.handling.remove(sc)
-			p.returned.push(sc)
-		}
-	}
-	if p.phase.Load() != phaseOpen {
-		sc.sentLocked(PoolDone)
-	} else if first && sc.hadTasks {
-		p.armSweepLocked(sc)
-	}
-	return sc.hadTasks
-}
-
-// Sent tells that the response is sent: adapters call it, after Returned, and
-// the staged tasks start or are discarded as the outcome says. It is idempotent
-// and never blocks: what it starts runs on workers. The first call decides.
-func (s Scope) Sent(r Release) {
-	if s.scope == nil || s.joined {
-		return
-	}
-	p := s.scope.pool
-	p.lock()
-	if s.scope.stage.Load() == stageReturned {
-		s.scope.sentLocked(r)
-	}
-	p.unlock()
 }

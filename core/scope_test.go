@@ -43,7 +43,7 @@ func TestOutcomeDecidesWhatStagedTasksStart(t *testing.T) {
 		{name: "deadline, told", given: taskpool.Outcome{Expired: true}, want: taskpool.Outcome{Expired: true}},
 		{name: "client gone", ctx: gone, given: taskpool.Outcome{Status: 200}, want: taskpool.Outcome{Status: 200, Disconnected: true}, success: true},
 		{name: "client gone, told", given: taskpool.Outcome{Disconnected: true}, want: taskpool.Outcome{Disconnected: true}, success: true},
-		{name: "a release given too early is ignored", given: taskpool.Outcome{Release: taskpool.Held}, success: true},
+		{name: "a release given too early is ignored", given: taskpool.Outcome{Release: taskpool.ReleaseHeld}, success: true},
 	} {
 		for _, hooked := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/hooked=%v", c.name, hooked), func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestOutcomeDecidesWhatStagedTasksStart(t *testing.T) {
 				}
 				ctx, cancel := c.ctx()
 				defer cancel()
-				_, s := p.Begin(ctx)
+				_, s := begin(p, ctx)
 				var ran trail
 				must(t, s.OnFailure(ran.task("failure")))
 				must(t, s.AfterResponse(ran.task("after")))
@@ -76,9 +76,9 @@ func TestOutcomeDecidesWhatStagedTasksStart(t *testing.T) {
 				if _, known := s.Outcome(); known {
 					t.Error("the outcome is known before the response is sent")
 				}
-				s.Sent(taskpool.StreamClosed)
-				s.Sent(taskpool.Flushed) // the first counts
-				c.want.Release = taskpool.StreamClosed
+				s.Sent(taskpool.ReleaseStreamClosed)
+				s.Sent(taskpool.ReleaseFlushed) // the first counts
+				c.want.Release = taskpool.ReleaseStreamClosed
 				o, known := s.Outcome()
 				equal(t, "known", known, true)
 				equal(t, "outcome", o, c.want)
@@ -102,20 +102,20 @@ func TestOutcomeDecidesWhatStagedTasksStart(t *testing.T) {
 func TestStagedTasksWaitForTheResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		var ran trail
 		must(t, s.AfterResponse(ran.task("staged")))
 		must(t, s.Add(ran.task("now")))
 		synctest.Wait()
 		equal(t, "before the return", ran.String(), "now")
-		s.Sent(taskpool.Flushed) // out of order: it is not returned yet
+		s.Sent(taskpool.ReleaseFlushed) // out of order: it is not returned yet
 		synctest.Wait()
 		equal(t, "after a Sent that came before Returned", ran.String(), "now")
 		s.Returned(taskpool.Outcome{})
 		synctest.Wait()
 		equal(t, "after the return", ran.String(), "now")
 		equal(t, "staged", balanced(t, p).Staged, 1)
-		s.Sent(taskpool.Flushed)
+		s.Sent(taskpool.ReleaseFlushed)
 		synctest.Wait()
 		equal(t, "after the response", ran.String(), "now staged")
 		equal(t, "staged", balanced(t, p).Staged, 0)
@@ -126,18 +126,18 @@ func TestStagedTasksWaitForTheResponse(t *testing.T) {
 func TestReturnedAgainBeforeSentAmends(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := newPool(taskpool.Config{})
-	_, s := p.Begin(ctx)
+	_, s := begin(p, ctx)
 	must(t, s.OnFailure(nop))
 	s.Fail(errTask)
 	s.Returned(taskpool.Outcome{Status: 200, Disconnected: true})
 	cancel() // after the handler has returned it tells nothing
 	s.Returned(taskpool.Outcome{Status: 500, Err: errTask})
-	s.Sent(taskpool.Flushed)
+	s.Sent(taskpool.ReleaseFlushed)
 	if s.Returned(taskpool.Outcome{Status: 204}) {
 		t.Error("Returned after Sent says that there is something to release")
 	}
 	o, _ := s.Outcome()
-	equal(t, "outcome", o, taskpool.Outcome{Status: 500, Err: errTask, Vetoed: errTask, Disconnected: true, Release: taskpool.Flushed})
+	equal(t, "outcome", o, taskpool.Outcome{Status: 500, Err: errTask, Vetoed: errTask, Disconnected: true, Release: taskpool.ReleaseFlushed})
 }
 
 func TestTaskAddsToItsScopeAfterTheResponse(t *testing.T) {
@@ -148,7 +148,7 @@ func TestTaskAddsToItsScopeAfterTheResponse(t *testing.T) {
 				c.Hooks.Ended = func(context.Context, taskpool.Result) {}
 			}
 			p := newPool(c)
-			_, s := p.Begin(context.Background())
+			_, s := begin(p, context.Background())
 			var ran trail
 			must(t, s.AfterResponse(func(ctx context.Context) error {
 				own := taskpool.FromContext(ctx)
@@ -157,7 +157,7 @@ func TestTaskAddsToItsScopeAfterTheResponse(t *testing.T) {
 				must(t, own.AfterResponse(ran.task("after")))
 				return own.Add(ran.task("now"))
 			}))
-			finish(s, taskpool.Outcome{Status: 404}, taskpool.Flushed)
+			finish(s, taskpool.Outcome{Status: 404}, taskpool.ReleaseFlushed)
 			r, err := s.Drain(context.Background())
 			must(t, err)
 			equal(t, "ran", ran.String(), "failure after now")
@@ -171,16 +171,16 @@ func TestTaskAddsToItsScopeAfterTheResponse(t *testing.T) {
 func TestScopeIsClosedWhenItsHandlerHasReturnedAndNothingIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{})
-		_, none := p.Begin(context.Background())
+		_, none := begin(p, context.Background())
 		none.Returned(taskpool.Outcome{})
 		wantErr(t, "a scope that had no task", none.Add(nop), taskpool.ErrScopeClosed)
 
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		must(t, s.AfterResponse(nop))
 		s.Returned(taskpool.Outcome{})
 		must(t, s.Add(nop)) // something is staged
 		must(t, s.OnSuccess(nop))
-		s.Sent(taskpool.Flushed)
+		s.Sent(taskpool.ReleaseFlushed)
 		synctest.Wait()
 		wantErr(t, "Add", s.Add(nop), taskpool.ErrScopeClosed)
 		wantErr(t, "AfterResponse", s.AfterResponse(nop), taskpool.ErrScopeClosed)
@@ -199,8 +199,13 @@ func TestZeroScopeAnswersErrNoScope(t *testing.T) {
 	_, err := s.Drain(context.Background())
 	wantErr(t, "Drain", err, taskpool.ErrNoScope)
 	s.Fail(errTask)
-	equal(t, "Returned", s.Returned(taskpool.Outcome{}), false)
-	s.Sent(taskpool.Flushed)
+	var x taskpool.Exchange
+	equal(t, "Scope", x.Scope(), s)
+	equal(t, "Returned", x.Returned(taskpool.Outcome{}), false)
+	x.Sent(taskpool.ReleaseFlushed)
+	x.Reused(frameworkKey{})
+	equal(t, "Held", x.Held(), false)
+	x.Hold()
 	_, known := s.Outcome()
 	equal(t, "known", known, false)
 	equal(t, "Pending", len(s.Pending()), 0)
@@ -212,50 +217,50 @@ func TestInnerMiddlewareJoinsTheScope(t *testing.T) {
 		p, q := newPool(taskpool.Config{}), newPool(taskpool.Config{})
 		type key struct{}
 		var ran trail
-		ctx, outer := p.Begin(context.Background())
-		same, inner := p.Begin(context.WithValue(ctx, key{}, "inner value"))
+		ctx, outer := begin(p, context.Background())
+		same, inner := begin(p, context.WithValue(ctx, key{}, "inner value"))
 		must(t, inner.AfterResponse(func(ctx context.Context) error {
 			ran.add("%v", ctx.Value(key{}))
 			return nil
 		}))
 		must(t, taskpool.FromContext(same).AfterResponse(ran.task("from the context")))
 		equal(t, "Returned of the inner one", inner.Returned(taskpool.Outcome{Status: 500}), false)
-		inner.Sent(taskpool.Flushed) // tells nothing
+		inner.Sent(taskpool.ReleaseFlushed) // tells nothing
 		must(t, outer.Add(ran.task("outer")))
 		synctest.Wait()
 		equal(t, "ran", ran.String(), "outer")
 
-		ctx2, other := q.Begin(same)
+		ctx2, other := begin(q, same)
 		equal(t, "the pool of another's middleware", taskpool.FromContext(ctx2).Pool(), q)
-		finish(other, taskpool.Outcome{}, taskpool.Flushed)
+		finish(other, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 
 		outer.Returned(taskpool.Outcome{Status: 200})
-		inner.Sent(taskpool.Flushed)
+		inner.Sent(taskpool.ReleaseFlushed)
 		equal(t, "staged after the inner one's Sent", p.Stats().Staged, 2)
-		outer.Sent(taskpool.Flushed)
+		outer.Sent(taskpool.ReleaseFlushed)
 		r, err := outer.Drain(context.Background())
 		must(t, err)
 		equal(t, "ran", ran.sorted(), "from the context inner value outer")
 		equal(t, "outcome", r.Outcome.Success(), true)
 
 		// The outer handler has returned: nothing to join.
-		_, late := p.Begin(ctx)
+		_, late := begin(p, ctx)
 		must(t, late.Add(nop))
-		finish(late, taskpool.Outcome{}, taskpool.Flushed)
+		finish(late, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		drain(t, p)
 	})
 }
 
 func TestBeginInATaskIsANewScope(t *testing.T) {
 	p := newPool(taskpool.Config{Workers: 1})
-	ctx, outer := p.Begin(context.Background())
+	ctx, outer := begin(p, context.Background())
 	begin := func(ctx context.Context) error {
-		inner, s := p.Begin(ctx)
+		inner, s := begin(p, ctx)
 		must(t, s.AfterResponse(nop))
 		if !s.Returned(taskpool.Outcome{Status: 500}) {
 			t.Error("the inner scope was joined")
 		}
-		s.Sent(taskpool.NoServer)
+		s.Sent(taskpool.ReleaseNoServer)
 		r, err := taskpool.FromContext(inner).Drain(inner)
 		equal(t, "counts", countsOf(r), counts{Succeeded: 1})
 		return err
@@ -265,7 +270,7 @@ func TestBeginInATaskIsANewScope(t *testing.T) {
 	must(t, drain(t, p).Err())
 	_, err := outer.Drain(ctx)
 	must(t, err)
-	finish(outer, taskpool.Outcome{Status: 200}, taskpool.Flushed)
+	finish(outer, taskpool.Outcome{Status: 200}, taskpool.ReleaseFlushed)
 	o, _ := outer.Outcome()
 	equal(t, "the outer status", o.Status, 200)
 	done(t, p)
@@ -274,7 +279,7 @@ func TestBeginInATaskIsANewScope(t *testing.T) {
 func TestPendingIsWhatWaitsInItsOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 1, Hooks: taskpool.Hooks{Drained: func(context.Context, taskpool.Report) {}}})
-		ctx, s := p.Begin(context.Background())
+		ctx, s := begin(p, context.Background())
 		g := newGate()
 		must(t, s.Add(g.task))
 		<-g.begun
@@ -295,7 +300,7 @@ func TestPendingIsWhatWaitsInItsOrder(t *testing.T) {
 		equal(t, "timeout", jobs[72].Timeout, time.Second)
 		p.Pause()
 		g.open()
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		synctest.Wait()
 		equal(t, "released and not yet started", len(s.Pending()), 72)
 		p.Resume()
@@ -366,7 +371,7 @@ func TestHandleIsTheLifecycleOfARequest(t *testing.T) {
 		})
 		o, known := s.Outcome()
 		equal(t, "known", known, true)
-		equal(t, "outcome", o, taskpool.Outcome{Err: err, Vetoed: err, Release: taskpool.NoServer})
+		equal(t, "outcome", o, taskpool.Outcome{Err: err, Vetoed: err, Release: taskpool.ReleaseNoServer})
 	})
 	t.Run("inside another", func(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 1})
@@ -381,12 +386,8 @@ func TestHandleIsTheLifecycleOfARequest(t *testing.T) {
 		equal(t, "ran", ran.String(), "success after")
 	})
 	t.Run("misuse", func(t *testing.T) {
-		if err := taskpool.Handle(context.Background(), nil, nop); err == nil || !strings.HasPrefix(err.Error(), "taskpool: nil Source") {
-			t.Errorf("nil Source: got %v", err)
-		}
-		if err := taskpool.Handle(context.Background(), newPool(taskpool.Config{}), nil); err == nil || !strings.HasPrefix(err.Error(), "taskpool: nil func") {
-			t.Errorf("nil func: got %v", err)
-		}
+		wantErr(t, "nil Source", taskpool.Handle(context.Background(), nil, nop), taskpool.ErrNilSource)
+		wantErr(t, "nil func", taskpool.Handle(context.Background(), newPool(taskpool.Config{}), nil), taskpool.ErrNilTask)
 		// A nil pool runs fn; what it adds has no scope.
 		wantErr(t, "nil pool", taskpool.Handle(context.Background(), (*taskpool.Pool)(nil), func(ctx context.Context) error {
 			return taskpool.FromContext(ctx).Add(nop)
@@ -409,7 +410,7 @@ func TestReturnBesideWhatUsesTheScope(t *testing.T) {
 	var ran atomic.Int64
 	accepted := 0
 	for range 5000 {
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		var err error
 		var stray sync.WaitGroup
 		meet := newMeeting(2)
@@ -420,7 +421,7 @@ func TestReturnBesideWhatUsesTheScope(t *testing.T) {
 		})
 		meet()
 		had := s.Returned(taskpool.Outcome{Status: 200})
-		s.Sent(taskpool.NoServer)
+		s.Sent(taskpool.ReleaseNoServer)
 		stray.Wait()
 		if had != (err == nil) || err != nil && !errors.Is(err, taskpool.ErrScopeClosed) {
 			t.Fatalf("the scope has had tasks: %v, Add: %v", had, err)
@@ -432,7 +433,7 @@ func TestReturnBesideWhatUsesTheScope(t *testing.T) {
 		if o.Vetoed != nil {
 			equal(t, "vetoed", o.Vetoed, veto)
 		}
-		if !known || o.Status != 200 || o.Release != taskpool.NoServer {
+		if !known || o.Status != 200 || o.Release != taskpool.ReleaseNoServer {
 			t.Fatalf("got the outcome %+v, known: %v", o, known)
 		}
 	}
@@ -445,9 +446,9 @@ func TestReturnBesideWhatUsesTheScope(t *testing.T) {
 func TestSentBesideReturned(t *testing.T) {
 	p := newPool(taskpool.Config{})
 	broken := errors.New("broken")
-	returned := func(s taskpool.Scope) { s.Returned(taskpool.Outcome{Status: 500, Err: broken}) }
+	returned := func(s opened) { s.Returned(taskpool.Outcome{Status: 500, Err: broken}) }
 	for i := range 10000 {
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		var other sync.WaitGroup
 		meet := newMeeting(2)
 		other.Go(func() {
@@ -455,13 +456,13 @@ func TestSentBesideReturned(t *testing.T) {
 			if i%2 == 0 {
 				returned(s)
 			}
-			s.Sent(taskpool.NoServer)
+			s.Sent(taskpool.ReleaseNoServer)
 		})
 		meet()
 		returned(s)
 		other.Wait()
 		if o, known := s.Outcome(); known {
-			equal(t, "outcome", o, taskpool.Outcome{Status: 500, Err: broken, Release: taskpool.NoServer})
+			equal(t, "outcome", o, taskpool.Outcome{Status: 500, Err: broken, Release: taskpool.ReleaseNoServer})
 		}
 	}
 }

@@ -90,7 +90,7 @@ func TestStreamRespectsTheQueueLimit(t *testing.T) {
 			p.Pause()
 			stream(t, p, limit+2, nops) // a place for each idle worker, too
 			wantErr(t, "one more", p.Add(nop), taskpool.ErrOverloaded)
-			_, s := p.Begin(context.Background())
+			_, s := begin(p, context.Background())
 			wantErr(t, "one more of a request", s.Add(nop), taskpool.ErrOverloaded)
 			equal(t, "queued", balanced(t, p).Queued, limit+2)
 			p.Resume()

@@ -50,7 +50,7 @@ func (p *Pool) setSweepLocked() {
 // alarmLocked is the sweep.
 func (p *Pool) alarmLocked(now int64) {
 	for p.returned.head != nil && p.returned.head.due <= now {
-		p.returned.head.sentLocked(Overdue)
+		p.returned.head.sentLocked(ReleaseOverdue)
 	}
 	p.setSweepLocked()
 }

@@ -22,7 +22,7 @@ func TestSweepReleasesExactlyAfterGrace(t *testing.T) {
 				if grace == 0 {
 					want = 5 * time.Second
 				}
-				_, s := p.Begin(context.Background())
+				_, s := begin(p, context.Background())
 				started := make(chan time.Duration, 1)
 				time.Sleep(time.Hour) // counts from the handler's return
 				start := time.Now()
@@ -33,10 +33,10 @@ func TestSweepReleasesExactlyAfterGrace(t *testing.T) {
 				equal(t, "started after", <-started, want)
 				o, known := s.Outcome()
 				equal(t, "outcome known", known, true)
-				equal(t, "release", o.Release, taskpool.Overdue)
-				s.Sent(taskpool.Flushed)
+				equal(t, "release", o.Release, taskpool.ReleaseOverdue)
+				s.Sent(taskpool.ReleaseFlushed)
 				o, _ = s.Outcome()
-				equal(t, "release after a late Sent", o.Release, taskpool.Overdue)
+				equal(t, "release after a late Sent", o.Release, taskpool.ReleaseOverdue)
 			})
 		})
 	}
@@ -46,7 +46,7 @@ func TestReturnedAgainDoesNotPutTheSweepOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{})
 		start := time.Now()
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		released := make(chan time.Duration, 1)
 		must(t, s.AfterResponse(func(context.Context) error { released <- elapsed(start); return nil }))
 		s.Returned(taskpool.Outcome{})
@@ -59,11 +59,11 @@ func TestReturnedAgainDoesNotPutTheSweepOff(t *testing.T) {
 func TestSweepLeavesAnOpenHandlerAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Grace: time.Second})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		must(t, s.AfterResponse(nop))
 		time.Sleep(time.Hour)
 		equal(t, "staged", p.Stats().Staged, 1)
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		drain(t, p)
 	})
 }
@@ -72,14 +72,14 @@ func TestSweepLeavesAnOpenHandlerAlone(t *testing.T) {
 func TestGraceWithoutEndHindersNoDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Grace: math.MaxInt64})
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		must(t, s.AfterResponse(nop))
 		s.Returned(taskpool.Outcome{})
 		start := time.Now()
 		must(t, p.Submit(taskpool.Job{Run: nop, Delay: time.Second}))
 		drain(t, p)
 		equal(t, "time", elapsed(start), time.Second)
-		s.Sent(taskpool.Flushed)
+		s.Sent(taskpool.ReleaseFlushed)
 		drain(t, p)
 	})
 }
@@ -90,9 +90,9 @@ func TestSweepReleasesEachScopeAtItsTime(t *testing.T) {
 		p := newPool(taskpool.Config{Grace: time.Second})
 		start := time.Now()
 		var order trail
-		var sent []taskpool.Scope
+		var sent []opened
 		for i := range 50 {
-			_, s := p.Begin(context.Background())
+			_, s := begin(p, context.Background())
 			must(t, s.AfterResponse(func(context.Context) error {
 				order.add("%d:%v", i, elapsed(start))
 				return nil
@@ -104,7 +104,7 @@ func TestSweepReleasesEachScopeAtItsTime(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		for _, s := range sent {
-			s.Sent(taskpool.Flushed)
+			s.Sent(taskpool.ReleaseFlushed)
 		}
 		synctest.Wait()
 		equal(t, "released by Sent", len(order.all()), 25)
@@ -117,7 +117,7 @@ func TestSweepReleasesEachScopeAtItsTime(t *testing.T) {
 		equal(t, "staged", balanced(t, p).Staged, 0)
 
 		// Long idle, and armed again.
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		start = time.Now()
 		must(t, s.AfterResponse(func(context.Context) error { order.add("again:%v", elapsed(start)); return nil }))
 		s.Returned(taskpool.Outcome{})
@@ -132,7 +132,7 @@ func TestDoneLeavesNoTimerArmed(t *testing.T) {
 		t.Run(when, func(t *testing.T) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // see isCollected
 			p := newPool(taskpool.Config{Grace: time.Hour})
-			_, s := p.Begin(context.Background())
+			_, s := begin(p, context.Background())
 			must(t, s.AfterResponse(nop))
 			switch when {
 			case "returned before Done":
@@ -153,7 +153,7 @@ func TestDoneLeavesNoTimerArmed(t *testing.T) {
 				_, _ = p.Done(canceled())
 				s.Returned(taskpool.Outcome{})
 			}
-			s = taskpool.Scope{}
+			s = opened{}
 			isCollected(t, "the pool", weak.Make(p))
 		})
 	}

@@ -76,9 +76,9 @@ func streams(t *testing.T, limit int) {
 				case 1:
 					p.Resize(1 + r.IntN(4))
 				case 2:
-					_, s := p.Begin(context.Background())
+					_, s := begin(p, context.Background())
 					_ = s.Add(nop, nop, nop, nop, nop, nop, nop, nop) // into a chunk, too
-					finish(s, taskpool.Outcome{}, taskpool.Flushed)
+					finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 				default:
 					p.Resume()
 				}

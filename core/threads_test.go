@@ -167,9 +167,9 @@ func (c *chaos) produce(r *rand.Rand) {
 		case 1:
 			c.await(context.Background(), r, 0)
 		default:
-			_, s := c.p.Begin(context.Background())
+			_, s := begin(c.p, context.Background())
 			for range r.IntN(3) {
-				c.add(r, s, taskpool.Start(r.IntN(4)), 0)
+				c.add(r, s.Scope, taskpool.Start(r.IntN(4)), 0)
 			}
 			if r.IntN(4) == 0 {
 				s.Fail(errVeto)
@@ -181,7 +181,7 @@ func (c *chaos) produce(r *rand.Rand) {
 				c.drain(r, s.Drain)
 				fallthrough
 			default:
-				s.Sent(taskpool.Flushed)
+				s.Sent(taskpool.ReleaseFlushed)
 			}
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 func TestTasksOfAScopeStartFirstInFirstOut(t *testing.T) {
 	p := newPool(taskpool.Config{Workers: 1, QueueLimit: -1})
-	_, s := p.Begin(context.Background())
+	_, s := begin(p, context.Background())
 	var order trail
 	var want []string
 	add := func(n int) {
@@ -48,7 +48,7 @@ func TestScopesTakeTurns(t *testing.T) {
 	p.Pause()
 	var order trail
 	for _, name := range []string{"a", "b", "c"} {
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		for i := range 3 {
 			must(t, s.Add(order.task(fmt.Sprint(name, i))))
 		}
@@ -64,12 +64,12 @@ func TestSmallScopeDoesNotWaitBehindALargeOne(t *testing.T) {
 	p := newPool(taskpool.Config{Workers: 1, QueueLimit: -1})
 	p.Pause()
 	n := 0 // started of the large scope; one worker
-	_, large := p.Begin(context.Background())
+	_, large := begin(p, context.Background())
 	for range many {
 		must(t, large.Add(func(context.Context) error { n++; return nil }))
 	}
 	var before trail
-	_, small := p.Begin(context.Background())
+	_, small := begin(p, context.Background())
 	for range 3 {
 		must(t, small.Add(func(context.Context) error { before.add("%d", n); return nil }))
 	}
@@ -155,9 +155,9 @@ func TestIdlePoolHasNoGoroutine(t *testing.T) {
 	p := newPool(taskpool.Config{Workers: 8})
 	for range 3 {
 		must(t, p.Add(repeat(50, nop)...))
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		must(t, s.AfterResponse(panicking, exiting, nop))
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		drain(t, p)
 		got := runtime.NumGoroutine()
 		for i := 0; i < 100_000 && got > before; i++ { // the last worker is on its way out
@@ -175,7 +175,7 @@ func TestDroppedPoolIsCollected(t *testing.T) {
 	func() {
 		p := newPool(taskpool.Config{Grace: time.Nanosecond})
 		runtime.AddCleanup(p, func(c chan struct{}) { close(c) }, collected)
-		_, s := p.Begin(context.Background())
+		_, s := begin(p, context.Background())
 		must(t, s.AfterResponse(repeat(200, nop)...))
 		s.Returned(taskpool.Outcome{}) // released by the sweep
 		_, err := s.Drain(context.Background())
@@ -209,7 +209,7 @@ func hold(live *atomic.Int64, run taskpool.Task) (taskpool.Task, weak.Pointer[bi
 
 func TestPoolKeepsNoFinishedTask(t *testing.T) {
 	p := newPool(taskpool.Config{Workers: 2, QueueLimit: -1})
-	ctx, s := p.Begin(context.Background())
+	ctx, s := begin(p, context.Background())
 	inner := taskpool.FromContext(withUser(ctx, "ann"))
 	var live atomic.Int64
 	var all []weak.Pointer[big]
@@ -232,7 +232,7 @@ func TestPoolKeepsNoFinishedTask(t *testing.T) {
 			}
 		}
 	}
-	finish(s, taskpool.Outcome{}, taskpool.Flushed)
+	finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 	p.Resume()
 	drain(t, p)
 	for i, w := range all {
@@ -248,23 +248,23 @@ func TestPoolKeepsNoFinishedTask(t *testing.T) {
 func TestPoolKeepsNoFinishedScope(t *testing.T) {
 	p := newPool(taskpool.Config{Workers: 2})
 	var all []weak.Pointer[big]
-	begin := func(add func(s taskpool.Scope)) {
+	request := func(add func(s taskpool.Scope)) {
 		b := new(big)
 		all = append(all, weak.Make(b))
-		_, s := p.Begin(context.WithValue(context.Background(), userKey{}, b))
-		add(s)
-		finish(s, taskpool.Outcome{}, taskpool.Flushed)
+		_, s := begin(p, context.WithValue(context.Background(), userKey{}, b))
+		add(s.Scope)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 	}
-	begin(func(taskpool.Scope) {})
-	begin(func(s taskpool.Scope) { must(t, s.Add(nop, failing, panicking, exiting)) })
-	begin(func(s taskpool.Scope) { must(t, s.OnFailure(nop)) })
-	begin(func(s taskpool.Scope) { must(t, s.AfterResponse(nop)); must(t, s.Submit(taskpool.Job{Run: nop})) })
-	begin(func(s taskpool.Scope) {
+	request(func(taskpool.Scope) {})
+	request(func(s taskpool.Scope) { must(t, s.Add(nop, failing, panicking, exiting)) })
+	request(func(s taskpool.Scope) { must(t, s.OnFailure(nop)) })
+	request(func(s taskpool.Scope) { must(t, s.AfterResponse(nop)); must(t, s.Submit(taskpool.Job{Run: nop})) })
+	request(func(s taskpool.Scope) {
 		must(t, s.Add(func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, time.Hour)
 			defer cancel()
-			other, o := p.Begin(context.Background())
-			defer finish(o, taskpool.Outcome{}, taskpool.Flushed)
+			other, o := begin(p, context.Background())
+			defer finish(o, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 			if err := o.Add(nop); err != nil {
 				return err
 			}
@@ -282,18 +282,18 @@ func TestPoolKeepsNoFinishedScope(t *testing.T) {
 
 func TestFinishedScopeKeepsNoOtherAlive(t *testing.T) {
 	p := newPool(taskpool.Config{})
-	_, s := p.Begin(context.Background())
+	_, s := begin(p, context.Background())
 	must(t, s.Add(nop))
 	b := new(big)
 	w := weak.Make(b)
-	_, next := p.Begin(context.WithValue(context.Background(), userKey{}, b))
+	_, next := begin(p, context.WithValue(context.Background(), userKey{}, b))
 	must(t, next.Add(nop))
 	s.Returned(taskpool.Outcome{})
 	next.Returned(taskpool.Outcome{})
-	s.Sent(taskpool.Flushed)
-	next.Sent(taskpool.Flushed)
+	s.Sent(taskpool.ReleaseFlushed)
+	next.Sent(taskpool.ReleaseFlushed)
 	drain(t, p)
-	next = taskpool.Scope{}
+	next = opened{}
 	isCollected(t, "the request of the other scope", w)
 	runtime.KeepAlive(s)
 	runtime.KeepAlive(p)
@@ -344,20 +344,20 @@ func TestScopeWithUpToFourTasksIsOneAllocation(t *testing.T) {
 	ctx := context.Background()
 	for name, scope := range map[string]func(){
 		"none": func() {
-			_, s := p.Begin(ctx)
-			finish(s, taskpool.Outcome{Status: 200}, taskpool.Flushed)
+			_, s := begin(p, ctx)
+			finish(s, taskpool.Outcome{Status: 200}, taskpool.ReleaseFlushed)
 		},
 		"four, staged": func() {
-			c, s := p.Begin(ctx)
+			c, s := begin(p, ctx)
 			_ = s.OnSuccess(task, task)
 			_ = taskpool.FromContext(c).AfterResponse(task)
 			_ = s.OnFailure(task)
-			finish(s, taskpool.Outcome{Status: 200}, taskpool.Flushed)
+			finish(s, taskpool.Outcome{Status: 200}, taskpool.ReleaseFlushed)
 		},
 		"four at once": func() {
-			_, s := p.Begin(ctx)
+			_, s := begin(p, ctx)
 			_ = s.Add(task, task, task, task)
-			finish(s, taskpool.Outcome{Status: 200}, taskpool.Flushed)
+			finish(s, taskpool.Outcome{Status: 200}, taskpool.ReleaseFlushed)
 		},
 	} {
 		scope() // the sweep's timer is made once

@@ -44,9 +44,9 @@ func (x exchange) Status(code int) {
 func adapters() (all []pooltest.Adapter) {
 	recovery := []echo.MiddlewareFunc{middleware.RecoverWithConfig(middleware.RecoverConfig{DisablePrintStack: true})}
 	a := pooltest.Adapter{
-		Release:    taskpool.HandlerReturned,
-		HTTP2:      taskpool.StreamClosed,
-		Hijack:     taskpool.HandlerReturned,
+		Release:    taskpool.ReleaseHandlerReturned,
+		HTTP2:      taskpool.ReleaseStreamClosed,
+		Hijack:     taskpool.ReleaseHandlerReturned,
 		Errors:     true,
 		LateErrors: true,
 	}
@@ -62,7 +62,7 @@ func adapters() (all []pooltest.Adapter) {
 		a.Recovery, a.Handler = v.recovery, handler(v.outer, v.inner)
 		untracked, tracked := a, a
 		untracked.Name = v.name + ", untracked"
-		tracked.Name, tracked.Release, tracked.Server = v.name+", tracked", taskpool.Flushed, httppool.Track
+		tracked.Name, tracked.Release, tracked.Server = v.name+", tracked", taskpool.ReleaseFlushed, httppool.Track
 		all = append(all, untracked, tracked)
 	}
 	return all

@@ -25,8 +25,8 @@ func TestChiConforms(t *testing.T) {
 			return router
 		},
 		Server:  httppool.Track,
-		Release: taskpool.Flushed,
-		HTTP2:   taskpool.StreamClosed,
-		Hijack:  taskpool.HandlerReturned,
+		Release: taskpool.ReleaseFlushed,
+		HTTP2:   taskpool.ReleaseStreamClosed,
+		Hijack:  taskpool.ReleaseHandlerReturned,
 	})
 }

@@ -95,8 +95,8 @@ func serve(outer, inner []fiber.Handler) func(testing.TB, net.Listener, pooltest
 func adapters() []pooltest.Adapter {
 	recovery := []fiber.Handler{recover.New()}
 	a := pooltest.Adapter{
-		Release:         taskpool.Flushed,
-		Hijack:          taskpool.Flushed, // when the hijack handler has ended
+		Release:         taskpool.ReleaseFlushed,
+		Hijack:          taskpool.ReleaseFlushed, // when the hijack handler has ended
 		Errors:          true,
 		LateErrors:      true,
 		NoFlush:         true,

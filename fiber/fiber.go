@@ -11,7 +11,7 @@
 //
 // # When staged tasks start
 //
-// After the last write of the response has returned (taskpool.Flushed). Of
+// After the last write of the response has returned (taskpool.ReleaseFlushed). Of
 // pipelined requests fasthttp flushes the responses together, so there the tasks
 // of all but the last may start before that. After a hijack they start when the hijack
 // handler has ended, and after a timeout (fasthttp's TimeoutError, which Fiber's
@@ -59,14 +59,14 @@ func Middleware(src taskpool.Source) fiber.Handler {
 		}
 		rctx := c.Context()
 		rctx.SetUserValue(reusedKey{}, true)
-		ctx, scope := src.Begin(c.UserContext())
-		if scope.Held() {
+		ctx, x := src.Begin(c.UserContext())
+		if x.Held() {
 			return ErrHold
 		}
-		scope.Reused(reusedKey{})
+		x.Reused(reusedKey{})
 		c.SetUserContext(ctx)
 		panicked := true
-		defer func() { end(scope, rctx, err, panicked) }()
+		defer func() { end(x, rctx, err, panicked) }()
 		err = c.Next()
 		panicked = false
 		return err
@@ -84,14 +84,14 @@ func From(c *fiber.Ctx) taskpool.Scope { return taskpool.FromContext(c.UserConte
 type reusedKey struct{} // answered by fasthttp's contexts
 
 // end tells the outcome, and arms what tells that the response is sent.
-func end(scope taskpool.Scope, rctx *fasthttp.RequestCtx, err error, panicked bool) {
+func end(x taskpool.Exchange, rctx *fasthttp.RequestCtx, err error, panicked bool) {
 	o := taskpool.Outcome{Status: status(rctx, err), Err: err, Panicked: panicked}
 	switch {
-	case !scope.Returned(o):
+	case !x.Returned(o):
 	case rctx.LastTimeoutErrorResponse() != nil: // rctx is given up, and never closed
-		scope.Sent(taskpool.HandlerReturned)
+		x.Sent(taskpool.ReleaseHandlerReturned)
 	default:
-		c := &closer{scope, rctx, o}
+		c := &closer{x, rctx, o}
 		rctx.SetUserValue(c, c) // a key of its own: there may be one for another pool
 	}
 }
@@ -125,17 +125,17 @@ func errorStatus(err error) int {
 // hijack handler has ended (userData.Reset in serveConn and hijackConnHandler,
 // fasthttp 1.51 and 1.77).
 type closer struct {
-	scope   taskpool.Scope
-	rctx    *fasthttp.RequestCtx
-	outcome taskpool.Outcome
+	exchange taskpool.Exchange
+	rctx     *fasthttp.RequestCtx
+	outcome  taskpool.Outcome
 }
 
 // Close only starts things: the connection waits for it.
 func (c *closer) Close() error {
 	if c.outcome.Status != 0 {
 		c.outcome.Status = c.rctx.Response.StatusCode()
-		c.scope.Returned(c.outcome)
+		c.exchange.Returned(c.outcome)
 	}
-	c.scope.Sent(taskpool.Flushed)
+	c.exchange.Sent(taskpool.ReleaseFlushed)
 	return nil
 }

@@ -76,7 +76,7 @@ func TestValuesResetByTheHandlerLoseNothing(t *testing.T) {
 		return c.SendStatus(fiber.StatusAccepted)
 	})
 	get(t, start(t, app))
-	if o := <-got; o.Release != taskpool.Flushed || o.Status != fiber.StatusAccepted {
+	if o := <-got; o.Release != taskpool.ReleaseFlushed || o.Status != fiber.StatusAccepted {
 		t.Errorf("got %+v, want 202, flushed", o)
 	}
 }
@@ -116,7 +116,7 @@ func TestTwoPoolsAreBothReleased(t *testing.T) {
 	})
 	get(t, start(t, app))
 	for range 2 {
-		if o := <-got; o.Release != taskpool.Flushed {
+		if o := <-got; o.Release != taskpool.ReleaseFlushed {
 			t.Errorf("got %v, want flushed", o.Release)
 		}
 	}
@@ -135,7 +135,7 @@ func TestATimeoutErrorStartsTasksAtOnce(t *testing.T) {
 	if status, body := get(t, start(t, app)); status != fiber.StatusRequestTimeout || body != "late" {
 		t.Errorf("got %d %q, want 408, late", status, body)
 	}
-	if o := <-got; o.Release != taskpool.HandlerReturned || o.Status != fiber.StatusRequestTimeout {
+	if o := <-got; o.Release != taskpool.ReleaseHandlerReturned || o.Status != fiber.StatusRequestTimeout {
 		t.Errorf("got %+v, want 408, released by the handler's return", o)
 	}
 }

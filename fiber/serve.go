@@ -42,7 +42,7 @@ func Serve(ctx context.Context, app *fiber.App, ln net.Listener, src taskpool.So
 	case src == nil:
 		return errors.New("fiberpool: nil Source: pass the one that the middleware was given")
 	}
-	if _, scope := src.Begin(ctx); scope.Held() {
+	if _, x := src.Begin(ctx); x.Held() {
 		return ErrHold
 	}
 	if limit <= 0 {

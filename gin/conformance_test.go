@@ -62,9 +62,9 @@ func captured(x pooltest.Exchange, key, value string) context.Context {
 func adapters() (all []pooltest.Adapter) {
 	recovery := []gin.HandlerFunc{gin.RecoveryWithWriter(io.Discard)}
 	a := pooltest.Adapter{
-		Release:         taskpool.HandlerReturned,
-		HTTP2:           taskpool.StreamClosed,
-		Hijack:          taskpool.HandlerReturned,
+		Release:         taskpool.ReleaseHandlerReturned,
+		HTTP2:           taskpool.ReleaseStreamClosed,
+		Hijack:          taskpool.ReleaseHandlerReturned,
 		Errors:          true,
 		NoInformational: true,
 		Reenter:         reenter,
@@ -83,7 +83,7 @@ func adapters() (all []pooltest.Adapter) {
 		a.Recovery, a.Handler = v.recovery, handler(v.outer, v.inner, a.LateErrors)
 		untracked, tracked := a, a
 		untracked.Name = v.name + ", untracked"
-		tracked.Name, tracked.Release, tracked.Server = v.name+", tracked", taskpool.Flushed, httppool.Track
+		tracked.Name, tracked.Release, tracked.Server = v.name+", tracked", taskpool.ReleaseFlushed, httppool.Track
 		all = append(all, untracked, tracked)
 	}
 	return all

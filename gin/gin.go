@@ -38,7 +38,7 @@ import (
 func Middleware(src taskpool.Source) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		x, _, r := httppool.Begin(src, c.Writer, c.Request)
-		x.Scope().Reused(gin.ContextKey)
+		x.Reused(gin.ContextKey)
 		w := &writer{c.Writer, x}
 		// They stay: what is outside may still write, and be observed.
 		c.Writer, c.Request = w, r

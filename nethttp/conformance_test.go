@@ -20,12 +20,12 @@ func adapters() []pooltest.Adapter {
 			}
 			return next
 		},
-		Release: taskpool.HandlerReturned,
-		HTTP2:   taskpool.StreamClosed,
-		Hijack:  taskpool.HandlerReturned,
+		Release: taskpool.ReleaseHandlerReturned,
+		HTTP2:   taskpool.ReleaseStreamClosed,
+		Hijack:  taskpool.ReleaseHandlerReturned,
 	}
 	tracked := untracked
-	tracked.Name, tracked.Release, tracked.Server = "tracked", taskpool.Flushed, httppool.Track
+	tracked.Name, tracked.Release, tracked.Server = "tracked", taskpool.ReleaseFlushed, httppool.Track
 	return []pooltest.Adapter{untracked, tracked}
 }
 

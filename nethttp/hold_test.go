@@ -106,8 +106,8 @@ func TestRequestThatCannotBeFlushedIsNotHeld(t *testing.T) {
 		next.ServeHTTP(refusing{w}, r)
 	})})
 	get(t, http.DefaultClient, url) // to the end, while the task is blocked
-	if got := <-release; got != taskpool.HandlerReturned {
-		t.Errorf("got %v, want %v", got, taskpool.HandlerReturned)
+	if got := <-release; got != taskpool.ReleaseHandlerReturned {
+		t.Errorf("got %v, want %v", got, taskpool.ReleaseHandlerReturned)
 	}
 	close(finish)
 	_, err := p.Done(t.Context())

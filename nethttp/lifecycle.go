@@ -24,8 +24,8 @@ func Begin(src taskpool.Source, w http.ResponseWriter, r *http.Request) (Exchang
 		return Exchange{}, w, r
 	}
 	o := &observer{base: w, ctx: r.Context(), http2: r.ProtoMajor == 2}
-	ctx, scope := src.Begin(o.ctx)
-	o.scope = scope
+	ctx, exchange := src.Begin(o.ctx)
+	o.exchange = exchange
 	if r.ProtoMajor == 1 {
 		o.conn, _ = o.ctx.Value(connKey{}).(*conn)
 		if o.conn != nil {
@@ -41,7 +41,15 @@ func (x Exchange) Scope() taskpool.Scope {
 	if x.o == nil {
 		return taskpool.Scope{}
 	}
-	return x.o.scope
+	return x.o.exchange.Scope()
+}
+
+// Reused names a key that only the framework's own contexts answer: see
+// taskpool.Exchange.Reused.
+func (x Exchange) Reused(key any) {
+	if x.o != nil {
+		x.o.exchange.Reused(key)
+	}
 }
 
 // Status notes the final status, for a framework that holds it back and may
@@ -81,9 +89,9 @@ func (x Exchange) End(err error, panicked bool) {
 	o.told, o.err, o.panicked = o.statusNow(err, panicked), err, panicked
 	o.rendering = err != nil && o.seen() == 0
 	switch {
-	case !o.scope.Returned(o.outcome(o.told)):
-	case o.scope.Held() && o.flushedForHold(err, panicked):
-		o.scope.Hold()
+	case !o.exchange.Returned(o.outcome(o.told)):
+	case o.exchange.Held() && o.flushedForHold(err, panicked):
+		o.exchange.Hold()
 	default:
 		o.arm()
 	}
@@ -143,16 +151,16 @@ func (o *observer) statusNow(err error, panicked bool) int32 {
 func (o *observer) arm() {
 	switch {
 	case o.hijacked.Load():
-		o.release(taskpool.HandlerReturned)
+		o.release(taskpool.ReleaseHandlerReturned)
 	case o.ctx.Value(http.ServerContextKey) == nil:
-		o.release(taskpool.NoServer)
+		o.release(taskpool.ReleaseNoServer)
 	case o.http2 && o.onStreamClosed():
 	case o.conn != nil:
 		o.conn.onSent(o)
 	default:
 		// The server cancels the context of a request when the outermost handler
 		// has returned, beside its final flush (net/http conn.serve, Go 1.26).
-		context.AfterFunc(o.ctx, func() { o.release(taskpool.HandlerReturned) })
+		context.AfterFunc(o.ctx, func() { o.release(taskpool.ReleaseHandlerReturned) })
 	}
 }
 
@@ -174,7 +182,7 @@ func (o *observer) onStreamClosed() (ok bool) {
 	closed := n.CloseNotify()
 	go func() {
 		<-closed
-		o.release(taskpool.StreamClosed)
+		o.release(taskpool.ReleaseStreamClosed)
 	}()
 	return true
 }
@@ -194,7 +202,7 @@ func innermost(w http.ResponseWriter) http.ResponseWriter {
 // status, if the framework rendered an error after its middleware had returned.
 func (o *observer) release(r taskpool.Release) {
 	status := o.seen()
-	if status == 0 && o.rendering && r == taskpool.HandlerReturned {
+	if status == 0 && o.rendering && r == taskpool.ReleaseHandlerReturned {
 		// The context ended before the error was rendered: it was one that a
 		// middleware had put a timeout on. What is written will release.
 		o.early.Store(uint32(r))
@@ -203,9 +211,9 @@ func (o *observer) release(r taskpool.Release) {
 		}
 	}
 	if status != 0 && status != o.told {
-		o.scope.Returned(o.outcome(status))
+		o.exchange.Returned(o.outcome(status))
 	}
-	o.scope.Sent(r)
+	o.exchange.Sent(r)
 }
 
 // outcome is what the scope is told, with a status.

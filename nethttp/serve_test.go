@@ -238,7 +238,7 @@ func TestServeTLSSpeaksHTTP2(t *testing.T) {
 	if resp.ProtoMajor != 2 {
 		t.Errorf("got %s, want HTTP/2", resp.Proto)
 	}
-	if o := <-got; o.Release != taskpool.StreamClosed || o.Status != 200 {
+	if o := <-got; o.Release != taskpool.ReleaseStreamClosed || o.Status != 200 {
 		t.Errorf("got %+v, want 200 released by the stream's end", o)
 	}
 	client.CloseIdleConnections()

@@ -75,7 +75,7 @@ func (c *conn) onSent(o *observer) {
 	c.mu.Lock()
 	if c.ended || c.turn.Load() != o.turn {
 		c.mu.Unlock()
-		o.release(taskpool.Flushed)
+		o.release(taskpool.ReleaseFlushed)
 		return
 	}
 	c.waiting = append(c.waiting, o)
@@ -91,6 +91,6 @@ func (c *conn) sent(ended bool) {
 	c.waiting = nil
 	c.mu.Unlock()
 	for _, o := range waiting {
-		o.release(taskpool.Flushed)
+		o.release(taskpool.ReleaseFlushed)
 	}
 }

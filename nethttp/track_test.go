@@ -137,7 +137,7 @@ func TestConnThatCannotBeAKeyIsUntracked(t *testing.T) {
 	go func() { _ = srv.Serve(sliceListener{ln}) }()
 	t.Cleanup(func() { _ = srv.Close() })
 	get(t, http.DefaultClient, "http://"+ln.Addr().String())
-	if o := <-got; o.Release != taskpool.HandlerReturned {
+	if o := <-got; o.Release != taskpool.ReleaseHandlerReturned {
 		t.Errorf("got %v, want handler returned", o.Release)
 	}
 }

@@ -25,9 +25,9 @@ type observer struct {
 	// body keeps the connection.
 	request http.Request
 
-	base  http.ResponseWriter
-	scope taskpool.Scope
-	ctx   context.Context // of the request as it came: the server cancels it
+	base     http.ResponseWriter
+	exchange taskpool.Exchange
+	ctx      context.Context // of the request as it came: the server cancels it
 
 	conn *conn // of a tracked server, HTTP/1
 	turn uint64

@@ -126,7 +126,7 @@ func TestStatusIsTheFirstFinalOne(t *testing.T) {
 				c.write(w)
 			}))
 			h.ServeHTTP(f, httptest.NewRequest(http.MethodGet, "/", nil))
-			if got := <-ended; got.Status != c.want || got.Release != taskpool.NoServer {
+			if got := <-ended; got.Status != c.want || got.Release != taskpool.ReleaseNoServer {
 				t.Errorf("got %+v, want status %d released by no server", got, c.want)
 			}
 		})

@@ -31,12 +31,13 @@ func scopeAllocs(r Run) (float64, error) {
 	p.Pause()
 	n := r.size(20_000)
 	got := allocs(n, func() {
-		_, s := p.Begin(context.Background())
+		_, x := p.Begin(context.Background())
+		s := x.Scope()
 		must(s.Add(run))
 		must(s.AfterResponse(run))
 		must(s.OnSuccess(run, run))
-		s.Returned(taskpool.Outcome{Status: 200})
-		s.Sent(taskpool.Flushed)
+		x.Returned(taskpool.Outcome{Status: 200})
+		x.Sent(taskpool.ReleaseFlushed)
 	})
 	return got, ended(p, 4*n, &t)
 }

@@ -27,7 +27,8 @@ func (p *engine) submit(from, to int) {
 }
 
 func (p *engine) scope(from, to int, wait bool) {
-	_, s := p.pool.Begin(context.Background())
+	_, x := p.pool.Begin(context.Background())
+	s := x.Scope()
 	for _, t := range p.tasks[from:to] {
 		must(s.Add(t))
 	}
@@ -35,8 +36,8 @@ func (p *engine) scope(from, to int, wait bool) {
 		_, err := s.Drain(context.Background())
 		must(err)
 	}
-	s.Returned(taskpool.Outcome{Status: 200})
-	s.Sent(taskpool.Flushed)
+	x.Returned(taskpool.Outcome{Status: 200})
+	x.Sent(taskpool.ReleaseFlushed)
 }
 
 func (p *engine) wait() {

@@ -39,7 +39,7 @@ type Adapter struct {
 	Release taskpool.Release
 
 	// HTTP2 is what releases them over HTTP/2. Zero means that Serve does not
-	// speak it. StreamClosed and Flushed promise that none starts while the
+	// speak it. ReleaseStreamClosed and ReleaseFlushed promise that none starts while the
 	// client's flow control withholds the end of the response.
 	HTTP2 taskpool.Release
 

@@ -23,9 +23,9 @@ func adapter(name string, m middleware) pooltest.Adapter {
 		Handler: func(h pooltest.Handler, srcs ...taskpool.Source) http.Handler {
 			return m.install(pooltest.HTTP(h), srcs)
 		},
-		Release: taskpool.HandlerReturned,
-		HTTP2:   taskpool.HandlerReturned,
-		Hijack:  taskpool.HandlerReturned,
+		Release: taskpool.ReleaseHandlerReturned,
+		HTTP2:   taskpool.ReleaseHandlerReturned,
+		Hijack:  taskpool.ReleaseHandlerReturned,
 	}
 }
 
@@ -39,48 +39,48 @@ func (m middleware) install(next http.Handler, srcs []taskpool.Source) http.Hand
 // exact is adapter for a middleware on a server that tells of its connections.
 func exact(name string, m middleware) pooltest.Adapter {
 	a := adapter(name, m)
-	a.Release, a.Server = taskpool.Flushed, track
+	a.Release, a.Server = taskpool.ReleaseFlushed, track
 	return a
 }
 
 // observe is the correct middleware. On a server that track prepared it is exact.
 func observe(src taskpool.Source, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		serve(src, next, w, r, func(base context.Context, s taskpool.Scope, hijacked bool) {
+		serve(src, next, w, r, func(base context.Context, x taskpool.Exchange, hijacked bool) {
 			c, _ := base.Value(connKey{}).(*tracked)
 			if c == nil || hijacked || r.ProtoMajor != 1 || base.Err() != nil {
-				context.AfterFunc(base, func() { s.Sent(taskpool.HandlerReturned) })
+				context.AfterFunc(base, func() { x.Sent(taskpool.ReleaseHandlerReturned) })
 				return
 			}
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			c.waiting = append(c.waiting, s)
+			c.waiting = append(c.waiting, x)
 		})
 	})
 }
 
 // serve is all but the trigger.
 func serve(src taskpool.Source, next http.Handler, w http.ResponseWriter, r *http.Request,
-	arm func(base context.Context, s taskpool.Scope, hijacked bool)) {
+	arm func(base context.Context, x taskpool.Exchange, hijacked bool)) {
 	serveHeld(src, next, w, r, flushAndHold, arm)
 }
 
 // A holding flushes the response and holds the request, or reports that it did not.
-type holding func(w http.ResponseWriter, s taskpool.Scope, panicked, hijacked bool) bool
+type holding func(w http.ResponseWriter, x taskpool.Exchange, panicked, hijacked bool) bool
 
-func flushAndHold(w http.ResponseWriter, s taskpool.Scope, panicked, hijacked bool) bool {
-	if !s.Held() || panicked || hijacked || http.NewResponseController(w).Flush() != nil {
+func flushAndHold(w http.ResponseWriter, x taskpool.Exchange, panicked, hijacked bool) bool {
+	if !x.Held() || panicked || hijacked || http.NewResponseController(w).Flush() != nil {
 		return false
 	}
-	s.Hold()
+	x.Hold()
 	return true
 }
 
 // serveHeld is all but the trigger, and what is done about a Hold.
 func serveHeld(src taskpool.Source, next http.Handler, w http.ResponseWriter, r *http.Request,
-	hold holding, arm func(base context.Context, s taskpool.Scope, hijacked bool)) {
+	hold holding, arm func(base context.Context, x taskpool.Exchange, hijacked bool)) {
 	base := r.Context()
-	ctx, s := src.Begin(base)
+	ctx, x := src.Begin(base)
 	seen := new(observed)
 	panicked := true
 	defer func() {
@@ -88,9 +88,9 @@ func serveHeld(src taskpool.Source, next http.Handler, w http.ResponseWriter, r 
 		if status == 0 && !panicked && !seen.hijacked {
 			status = http.StatusOK
 		}
-		hasTasks := s.Returned(taskpool.Outcome{Status: status, Panicked: panicked})
-		if !hold(w, s, panicked, seen.hijacked) && hasTasks {
-			arm(base, s, seen.hijacked)
+		hasTasks := x.Returned(taskpool.Outcome{Status: status, Panicked: panicked})
+		if !hold(w, x, panicked, seen.hijacked) && hasTasks {
+			arm(base, x, seen.hijacked)
 		}
 	}()
 	next.ServeHTTP(seen.wrap(w), r.WithContext(ctx))
@@ -194,14 +194,14 @@ type connKey struct{}
 
 type tracked struct {
 	mu      sync.Mutex
-	waiting []taskpool.Scope
+	waiting []taskpool.Exchange
 }
 
 func (c *tracked) release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, s := range c.waiting {
-		s.Sent(taskpool.Flushed)
+	for _, x := range c.waiting {
+		x.Sent(taskpool.ReleaseFlushed)
 	}
 	c.waiting = nil
 }

@@ -48,7 +48,7 @@ func buffering(m mistake) pooltest.Adapter {
 				f.forget()
 			}
 		},
-		Release: taskpool.HandlerReturned,
+		Release: taskpool.ReleaseHandlerReturned,
 		Errors:  true, LateErrors: true, NoFlush: true, NoInformational: true, NoDisconnect: true, ReadsBody: true, NoHold: true,
 		Reenter: func(x pooltest.Exchange, path string) error { return x.(*exchange).reenter(path) },
 		Captured: map[string]func(x pooltest.Exchange, key, value string) context.Context{
@@ -181,7 +181,7 @@ type (
 // A closer is the trigger of bufferScope.
 type closer struct {
 	x       *exchange
-	scope   taskpool.Scope
+	told    taskpool.Exchange
 	outcome taskpool.Outcome
 	blind   bool
 }
@@ -189,9 +189,9 @@ type closer struct {
 func (c *closer) Close() error {
 	if !c.blind {
 		c.outcome.Status = c.x.status
-		c.scope.Returned(c.outcome)
+		c.told.Returned(c.outcome)
 	}
-	c.scope.Sent(taskpool.HandlerReturned)
+	c.told.Sent(taskpool.ReleaseHandlerReturned)
 	return nil
 }
 
@@ -203,22 +203,22 @@ func bufferScope(m mistake, src taskpool.Source, next pooltest.Handler) pooltest
 		if m == notJoined {
 			base = x.server
 		}
-		ctx, s := src.Begin(base)
-		if s.Held() && m != holdIgnored {
+		ctx, told := src.Begin(base)
+		if told.Held() && m != holdIgnored {
 			return errors.ErrUnsupported
 		}
 		if m != reusedNotTold {
-			s.Reused(exchangeKey{})
+			told.Reused(exchangeKey{})
 		}
 		x.ctx = ctx
-		trigger := &closer{x: x, scope: s, blind: m == errorStatusLost}
+		trigger := &closer{x: x, told: told, blind: m == errorStatusLost}
 		if m == armedFirst {
 			x.values[closerKey{}] = trigger
 		}
 		panicked := true
 		defer func() {
 			trigger.outcome = taskpool.Outcome{Status: x.status, Err: err, Panicked: panicked}
-			if s.Returned(trigger.outcome) && m != armedFirst {
+			if told.Returned(trigger.outcome) && m != armedFirst {
 				x.values[closerKey{}] = trigger
 			}
 		}()

@@ -15,9 +15,9 @@
 //				}
 //				return next
 //			},
-//			Release: taskpool.HandlerReturned,
-//			HTTP2:   taskpool.StreamClosed,
-//			Hijack:  taskpool.HandlerReturned,
+//			Release: taskpool.ReleaseHandlerReturned,
+//			HTTP2:   taskpool.ReleaseStreamClosed,
+//			Hijack:  taskpool.ReleaseHandlerReturned,
 //		})
 //	}
 //

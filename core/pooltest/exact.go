@@ -10,7 +10,7 @@ import (
 // returned, where the adapter promises that, and after the handler has returned
 // everywhere.
 func exactChecks(a Adapter) []check {
-	if a.Release != taskpool.Flushed {
+	if a.Release != taskpool.ReleaseFlushed {
 		return matrix("inexact", releasedAsDeclared)
 	}
 	return matrix("exact", stagedAfterLastWrite)
@@ -65,7 +65,7 @@ func stagedAfterLastWrite(r *run, p program, m mode) {
 	}
 	p.verify(r, m, s.receive(c, m))
 	q.waitReleased(p.success())
-	q.after.released(taskpool.Flushed)
+	q.after.released(taskpool.ReleaseFlushed)
 	wrote := r.journal.index(fmt.Sprintf("connection 1: write %d returns", last))
 	if last > 0 && (wrote < 0 || r.journal.index(`task "after response" starts`) < wrote) {
 		r.errorf("a staged task started before the last write returned")

@@ -26,14 +26,14 @@ func faults() []fault {
 		return a
 	}
 	closing := said(exact("", observe), func(a *pooltest.Adapter) { a.Server = atClose })
-	modest := said(exact("", observe), func(a *pooltest.Adapter) { a.Release = taskpool.HandlerReturned })
+	modest := said(exact("", observe), func(a *pooltest.Adapter) { a.Release = taskpool.ReleaseHandlerReturned })
 	noFlush := said(adapter("", observe), func(a *pooltest.Adapter) { a.NoFlush = true })
 	noHijack := said(adapter("", observe), func(a *pooltest.Adapter) { a.Hijack = 0 })
-	earlyStream := said(adapter("", armed(at(taskpool.StreamClosed))), func(a *pooltest.Adapter) { a.HTTP2 = taskpool.StreamClosed })
+	earlyStream := said(adapter("", armed(at(taskpool.ReleaseStreamClosed))), func(a *pooltest.Adapter) { a.HTTP2 = taskpool.ReleaseStreamClosed })
 
 	return []fault{
 		{"release before the last write",
-			exact("", armed(at(taskpool.Flushed))), "exact/small/keep-alive", "before the last write"},
+			exact("", armed(at(taskpool.ReleaseFlushed))), "exact/small/keep-alive", "before the last write"},
 		{"release beside the last write, and said to be exact",
 			exact("", armed(beside)), "exact/chunked/close", "before the last write"},
 		{"exact, and said not to be",
@@ -43,7 +43,7 @@ func faults() []fault {
 		{"released while the window is full, TLS",
 			earlyStream, "h2/full window", "before the client let"},
 		{"released before an outer handler returns",
-			adapter("", armed(at(taskpool.HandlerReturned))), "http/released by the outermost handler", "before the outermost handler"},
+			adapter("", armed(at(taskpool.ReleaseHandlerReturned))), "http/released by the outermost handler", "before the outermost handler"},
 		{"a hijacked connection is a 200",
 			adapter("", blind), "hijack", "Outcome.Status is 200"},
 		{"Hijack works, and is said not to",

@@ -31,10 +31,10 @@ func within(inner func(next http.Handler, w http.ResponseWriter, r *http.Request
 }
 
 // armed is the correct middleware with another trigger.
-func armed(arm func(base context.Context, s taskpool.Scope)) middleware {
+func armed(arm func(base context.Context, x taskpool.Exchange)) middleware {
 	return func(src taskpool.Source, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			serve(src, next, w, r, func(base context.Context, s taskpool.Scope, _ bool) { arm(base, s) })
+			serve(src, next, w, r, func(base context.Context, x taskpool.Exchange, _ bool) { arm(base, x) })
 		})
 	}
 }
@@ -47,28 +47,28 @@ func on(replace func(src taskpool.Source) taskpool.Source) middleware {
 // A source begins scopes in its own way.
 type source struct {
 	taskpool.Source
-	begin func(ctx context.Context) (context.Context, taskpool.Scope)
+	begin func(ctx context.Context) (context.Context, taskpool.Exchange)
 }
 
-func (s source) Begin(ctx context.Context) (context.Context, taskpool.Scope) { return s.begin(ctx) }
+func (s source) Begin(ctx context.Context) (context.Context, taskpool.Exchange) { return s.begin(ctx) }
 
 // inline waits for the tasks where the response has yet to be sent.
-func inline(_ context.Context, s taskpool.Scope) {
-	s.Sent(taskpool.HandlerReturned)
-	_, _ = s.Drain(context.Background())
+func inline(_ context.Context, x taskpool.Exchange) {
+	x.Sent(taskpool.ReleaseHandlerReturned)
+	_, _ = x.Scope().Drain(context.Background())
 }
 
 // at releases when the middleware returns, whatever it says.
-func at(r taskpool.Release) func(context.Context, taskpool.Scope) {
-	return func(_ context.Context, s taskpool.Scope) { s.Sent(r) }
+func at(r taskpool.Release) func(context.Context, taskpool.Exchange) {
+	return func(_ context.Context, x taskpool.Exchange) { x.Sent(r) }
 }
 
 // beside releases beside the server's final flush, and says that it was after it.
-func beside(base context.Context, s taskpool.Scope) {
-	context.AfterFunc(base, func() { s.Sent(taskpool.Flushed) })
+func beside(base context.Context, x taskpool.Exchange) {
+	context.AfterFunc(base, func() { x.Sent(taskpool.ReleaseFlushed) })
 }
 
-func never(context.Context, taskpool.Scope) {}
+func never(context.Context, taskpool.Exchange) {}
 
 // atClose is track that takes only the end of a connection for the end of a response.
 func atClose(srv *http.Server) {
@@ -145,10 +145,10 @@ func raiseAgain(next http.Handler, w http.ResponseWriter, r *http.Request) {
 // blind sees neither status nor hijacking.
 func blind(src taskpool.Source, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, s := src.Begin(r.Context())
+		ctx, x := src.Begin(r.Context())
 		defer func() {
-			s.Returned(taskpool.Outcome{Status: http.StatusOK})
-			context.AfterFunc(r.Context(), func() { s.Sent(taskpool.HandlerReturned) })
+			x.Returned(taskpool.Outcome{Status: http.StatusOK})
+			context.AfterFunc(r.Context(), func() { x.Sent(taskpool.ReleaseHandlerReturned) })
 		}()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
@@ -157,37 +157,41 @@ func blind(src taskpool.Source, next http.Handler) http.Handler {
 // unaware sees the status, and no panic.
 func unaware(src taskpool.Source, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, s := src.Begin(r.Context())
+		ctx, x := src.Begin(r.Context())
 		seen := new(observed)
 		defer func() {
-			s.Returned(taskpool.Outcome{Status: cmp.Or(seen.status, http.StatusOK)})
-			context.AfterFunc(r.Context(), func() { s.Sent(taskpool.HandlerReturned) })
+			x.Returned(taskpool.Outcome{Status: cmp.Or(seen.status, http.StatusOK)})
+			context.AfterFunc(r.Context(), func() { x.Sent(taskpool.ReleaseHandlerReturned) })
 		}()
 		next.ServeHTTP(seen.wrap(w), r.WithContext(ctx))
 	})
 }
 
+type eagerKey struct{}
+
 // eager releases the scope that it finds, whoever has begun it.
 func eager(src taskpool.Source, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, _ := src.Begin(r.Context())
+		ctx, x := src.Begin(r.Context())
+		if outer, ok := ctx.Value(eagerKey{}).(taskpool.Exchange); ok {
+			x = outer
+		}
 		defer func() {
-			s := taskpool.FromContext(ctx)
-			s.Returned(taskpool.Outcome{Status: http.StatusOK})
-			s.Sent(taskpool.HandlerReturned)
+			x.Returned(taskpool.Outcome{Status: http.StatusOK})
+			x.Sent(taskpool.ReleaseHandlerReturned)
 		}()
-		next.ServeHTTP(w, r.WithContext(ctx))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, eagerKey{}, x)))
 	})
 }
 
 // hasty takes the first WriteHeader for the status.
 func hasty(src taskpool.Source, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, s := src.Begin(r.Context())
+		ctx, x := src.Begin(r.Context())
 		first := &firstStatus{ResponseWriter: w}
 		defer func() {
-			s.Returned(taskpool.Outcome{Status: first.status})
-			context.AfterFunc(r.Context(), func() { s.Sent(taskpool.HandlerReturned) })
+			x.Returned(taskpool.Outcome{Status: first.status})
+			context.AfterFunc(r.Context(), func() { x.Sent(taskpool.ReleaseHandlerReturned) })
 		}()
 		next.ServeHTTP(first, r.WithContext(ctx))
 	})
@@ -217,21 +221,21 @@ func canceled(src taskpool.Source) taskpool.Source {
 }
 
 func withoutValues(src taskpool.Source) taskpool.Source {
-	return source{src, func(context.Context) (context.Context, taskpool.Scope) { return src.Begin(context.Background()) }}
+	return source{src, func(context.Context) (context.Context, taskpool.Exchange) { return src.Begin(context.Background()) }}
 }
 
 func withoutCancel(src taskpool.Source) taskpool.Source {
-	return source{src, func(ctx context.Context) (context.Context, taskpool.Scope) {
+	return source{src, func(ctx context.Context) (context.Context, taskpool.Exchange) {
 		return src.Begin(context.WithoutCancel(ctx))
 	}}
 }
 
 // valuesLost takes every context of the server for one that is reused.
 func valuesLost(src taskpool.Source) taskpool.Source {
-	return source{src, func(ctx context.Context) (context.Context, taskpool.Scope) {
-		ctx, s := src.Begin(ctx)
-		s.Reused(http.ServerContextKey)
-		return ctx, s
+	return source{src, func(ctx context.Context) (context.Context, taskpool.Exchange) {
+		ctx, x := src.Begin(ctx)
+		x.Reused(http.ServerContextKey)
+		return ctx, x
 	}}
 }
 
@@ -242,9 +246,9 @@ func noSweep(src taskpool.Source) taskpool.Source {
 
 // once leaves a request alone that has a scope.
 func once(src taskpool.Source) taskpool.Source {
-	return source{src, func(ctx context.Context) (context.Context, taskpool.Scope) {
+	return source{src, func(ctx context.Context) (context.Context, taskpool.Exchange) {
 		if taskpool.FromContext(ctx).Pool() != nil {
-			return ctx, taskpool.Scope{}
+			return ctx, taskpool.Exchange{}
 		}
 		return src.Begin(ctx)
 	}}
@@ -258,19 +262,19 @@ func stranger(src taskpool.Source) taskpool.Source {
 func perConnection() middleware {
 	var scopes sync.Map // remote address to begun
 	type begun struct {
-		ctx   context.Context
-		scope taskpool.Scope
+		ctx      context.Context
+		exchange taskpool.Exchange
 	}
 	return func(src taskpool.Source, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			v, _ := scopes.LoadOrStore(r.RemoteAddr, sync.OnceValue(func() begun {
-				ctx, s := src.Begin(r.Context())
-				return begun{ctx, s}
+				ctx, x := src.Begin(r.Context())
+				return begun{ctx, x}
 			}))
 			b := v.(func() begun)()
 			defer func() {
-				b.scope.Returned(taskpool.Outcome{Status: http.StatusOK})
-				b.scope.Sent(taskpool.HandlerReturned)
+				b.exchange.Returned(taskpool.Outcome{Status: http.StatusOK})
+				b.exchange.Sent(taskpool.ReleaseHandlerReturned)
 			}()
 			next.ServeHTTP(w, r.WithContext(b.ctx))
 		})
@@ -293,20 +297,20 @@ func closeAfter(next http.Handler, w http.ResponseWriter, r *http.Request) {
 func together() middleware {
 	var mu sync.Mutex
 	var running int
-	var waiting []taskpool.Scope
+	var waiting []taskpool.Exchange
 	return func(src taskpool.Source, next http.Handler) http.Handler {
-		trigger := armed(func(_ context.Context, s taskpool.Scope) {
+		trigger := armed(func(_ context.Context, x taskpool.Exchange) {
 			mu.Lock()
 			defer mu.Unlock()
-			waiting = append(waiting, s)
+			waiting = append(waiting, x)
 		})(src, next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			count := func(n int) {
 				mu.Lock()
 				defer mu.Unlock()
 				if running += n; running == 0 {
-					for _, s := range waiting {
-						s.Sent(taskpool.HandlerReturned)
+					for _, x := range waiting {
+						x.Sent(taskpool.ReleaseHandlerReturned)
 					}
 					waiting = nil
 				}

@@ -141,7 +141,7 @@ func pipelinedRelease(r *run) {
 func (p *probe) releasedInTime() {
 	p.Helper()
 	p.waitStarted()
-	if got := p.outcome.Release; got != p.adapter.Release && got != taskpool.Overdue {
-		p.errorf("Outcome.Release is %v, want %v or %v", got, p.adapter.Release, taskpool.Overdue)
+	if got := p.outcome.Release; got != p.adapter.Release && got != taskpool.ReleaseOverdue {
+		p.errorf("Outcome.Release is %v, want %v or %v", got, p.adapter.Release, taskpool.ReleaseOverdue)
 	}
 }

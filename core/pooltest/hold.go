@@ -140,7 +140,7 @@ func (s *site) begin(c *client, m mode, n int) *opening {
 func (q *quartet) waitHeld(success bool) {
 	q.Helper()
 	q.waitReleased(success)
-	q.after.released(taskpool.Held)
+	q.after.released(taskpool.ReleaseHeld)
 	q.blocked()
 }
 

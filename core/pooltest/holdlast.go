@@ -47,7 +47,7 @@ func holdLast(r *run) (*site, func() *heldRequest) {
 		s.send(c, closing, path)
 		h := &heldRequest{probe: tasks[path], response: s.begin(c, closing, len("plain"))}
 		h.closed = fmt.Sprintf("connection %d: closed by the server", s.listener.accepted())
-		h.released(taskpool.Held)
+		h.released(taskpool.ReleaseHeld)
 		return h
 	}
 }

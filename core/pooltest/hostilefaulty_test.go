@@ -57,15 +57,15 @@ func fail(_ http.Handler, _ http.ResponseWriter, r *http.Request) {
 // forsake does not tell the scope that the handler has returned if the client has gone.
 func forsake(src taskpool.Source, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, s := src.Begin(r.Context())
+		ctx, x := src.Begin(r.Context())
 		seen := new(observed)
 		panicked := true
 		defer func() {
 			if r.Context().Err() != nil {
 				return
 			}
-			s.Returned(taskpool.Outcome{Status: cmp.Or(seen.status, http.StatusOK), Panicked: panicked})
-			context.AfterFunc(r.Context(), func() { s.Sent(taskpool.HandlerReturned) })
+			x.Returned(taskpool.Outcome{Status: cmp.Or(seen.status, http.StatusOK), Panicked: panicked})
+			context.AfterFunc(r.Context(), func() { x.Sent(taskpool.ReleaseHandlerReturned) })
 		}()
 		next.ServeHTTP(seen.wrap(w), r.WithContext(ctx))
 		panicked = false
@@ -81,14 +81,14 @@ func readRest(next http.Handler, w http.ResponseWriter, r *http.Request) {
 // keeping never forgets a scope.
 func keeping() middleware {
 	var mu sync.Mutex
-	var all []taskpool.Scope
+	var all []taskpool.Exchange
 	return on(func(src taskpool.Source) taskpool.Source {
-		return source{src, func(ctx context.Context) (context.Context, taskpool.Scope) {
-			ctx, s := src.Begin(ctx)
+		return source{src, func(ctx context.Context) (context.Context, taskpool.Exchange) {
+			ctx, x := src.Begin(ctx)
 			mu.Lock()
 			defer mu.Unlock()
-			all = append(all, s)
-			return ctx, s
+			all = append(all, x)
+			return ctx, x
 		}}
 	})
 }

@@ -197,7 +197,7 @@ func http2Window(r *run, tls bool) {
 	}
 	c.mustGet("/other") // another stream, with all its tasks
 	other.pass()
-	if r.adapter.HTTP2 == taskpool.HandlerReturned {
+	if r.adapter.HTTP2 == taskpool.ReleaseHandlerReturned {
 		q.waitReleased(true) // which is no reason to wait
 	} else if staged := s.source.stats().Staged; staged != 3 {
 		r.errorf("released before the client let the response be sent: %d of 3 tasks are staged", staged)
@@ -230,7 +230,7 @@ func http2Reset(r *run, tls bool) {
 	cancel()
 	_ = resp.Body.Close()
 	q.waitReleased(true)
-	if o := q.after.outcome; !o.Disconnected || o.Release == taskpool.Overdue {
+	if o := q.after.outcome; !o.Disconnected || o.Release == taskpool.ReleaseOverdue {
 		r.errorf("Outcome.Disconnected is %v, Release is %v", o.Disconnected, o.Release)
 	}
 	q.settle(s, true)

@@ -169,7 +169,7 @@ func clientGone(r *run) {
 	if o.Disconnected == r.adapter.NoDisconnect || !o.Success() {
 		r.errorf("Outcome.Disconnected is %v, Success is %v", o.Disconnected, o.Success())
 	}
-	if o.Release == taskpool.Overdue || o.Release == 0 {
+	if o.Release == taskpool.ReleaseOverdue || o.Release == 0 {
 		r.errorf("Outcome.Release is %v", o.Release)
 	}
 	q.settle(s, true)

@@ -56,14 +56,14 @@ func NewRecorder(t testing.TB) *Recorder {
 }
 
 // Begin implements taskpool.Source.
-func (r *Recorder) Begin(ctx context.Context) (context.Context, taskpool.Scope) {
-	inner, s := r.Pool.Begin(ctx)
+func (r *Recorder) Begin(ctx context.Context) (context.Context, taskpool.Exchange) {
+	inner, x := r.Pool.Begin(ctx)
 	if inner != ctx { // else a scope was joined, which is known
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.scopes = append(r.scopes, s)
+		r.scopes = append(r.scopes, x.Scope())
 	}
-	return inner, s
+	return inner, x
 }
 
 // Pending returns the jobs of all requests that wait: staged, queued while the

@@ -77,22 +77,22 @@ func TestRecorderRunsTasksAsTheyAreReleased(t *testing.T) {
 func TestRecorderShowsEachRequestOnce(t *testing.T) {
 	tasks := pooltest.NewRecorder(t)
 	tasks.Pause()
-	ctx, s := tasks.Begin(t.Context())
+	ctx, x := tasks.Begin(t.Context())
 	inner, joined := tasks.Begin(ctx) // as a middleware that is installed twice does
 	if err := placeOrder(inner, 1); err != nil {
 		t.Fatal(err)
 	}
 	_, other := tasks.Begin(t.Context())
-	if err := other.Submit(taskpool.Job{Name: "other", Run: func(context.Context) error { return nil }}); err != nil {
+	if err := other.Scope().Submit(taskpool.Job{Name: "other", Run: func(context.Context) error { return nil }}); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := names(tasks.Pending()), "receipt alert other"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	joined.Returned(taskpool.Outcome{})
-	for _, s := range []taskpool.Scope{s, other} {
-		s.Returned(taskpool.Outcome{Status: 200})
-		s.Sent(taskpool.NoServer)
+	for _, x := range []taskpool.Exchange{x, other} {
+		x.Returned(taskpool.Outcome{Status: 200})
+		x.Sent(taskpool.ReleaseNoServer)
 	}
 	if got, want := names(tasks.Pending()), "receipt other"; got != want {
 		t.Errorf("after the response: got %q, want %q", got, want)
@@ -106,8 +106,8 @@ func TestRecorderWorksInABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tasks := pooltest.NewRecorder(t)
 		runs := 0
-		_, s := tasks.Begin(t.Context())
-		err := s.Submit(taskpool.Job{Name: "retried", Delay: time.Hour, Retry: taskpool.Backoff(2, time.Minute, time.Minute), Run: func(context.Context) error {
+		_, x := tasks.Begin(t.Context())
+		err := x.Scope().Submit(taskpool.Job{Name: "retried", Delay: time.Hour, Retry: taskpool.Backoff(2, time.Minute, time.Minute), Run: func(context.Context) error {
 			if runs++; runs == 1 {
 				return errors.New("not yet")
 			}

@@ -77,7 +77,7 @@ func doneInFlight(r *run) {
 		r.errorf("the client has %q", resp.wire)
 	}
 	q.waitReleased(true)
-	q.after.released(taskpool.PoolDone)
+	q.after.released(taskpool.ReleasePoolDone)
 	q.settle(s, true)
 	if err := <-done; err != nil {
 		r.errorf("Done: %v", err)
@@ -88,8 +88,8 @@ func doneInFlight(r *run) {
 func (s *site) waitDone() {
 	s.Helper()
 	if !s.eventually(func() bool {
-		_, scope := s.source.Source.Begin(context.Background())
-		return errors.Is(scope.Add(), taskpool.ErrDone)
+		_, x := s.source.Source.Begin(context.Background())
+		return errors.Is(x.Scope().Add(), taskpool.ErrDone)
 	}) {
 		s.fatalf("Done has no effect")
 	}

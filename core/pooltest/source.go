@@ -45,16 +45,17 @@ func (r *run) source(s setup) *source {
 	return from
 }
 
-func (s *source) Begin(ctx context.Context) (context.Context, taskpool.Scope) {
+func (s *source) Begin(ctx context.Context) (context.Context, taskpool.Exchange) {
 	outer := taskpool.FromContext(ctx).Pool()
-	ctx, scope := s.Source.Begin(ctx)
-	if s.has(outer) && scope.Pool() != outer {
+	ctx, x := s.Source.Begin(ctx)
+	pool := x.Scope().Pool()
+	if s.has(outer) && pool != outer {
 		s.split.Store(true)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pools[scope.Pool()] = struct{}{}
-	return ctx, scope
+	s.pools[pool] = struct{}{}
+	return ctx, x
 }
 
 // has reports whether a scope was begun on p.
@@ -119,7 +120,7 @@ type countedSource struct {
 	begun *atomic.Int32
 }
 
-func (s countedSource) Begin(ctx context.Context) (context.Context, taskpool.Scope) {
+func (s countedSource) Begin(ctx context.Context) (context.Context, taskpool.Exchange) {
 	s.begun.Add(1)
 	return s.Source.Begin(ctx)
 }

@@ -62,7 +62,7 @@ func timeoutOutside(r *run, client func(s *site) (get func(path string) response
 	}
 	answered.open()
 	q.waitReleased(false)
-	if o := q.after.outcome; !o.Expired || o.Disconnected || o.Release == taskpool.Overdue {
+	if o := q.after.outcome; !o.Expired || o.Disconnected || o.Release == taskpool.ReleaseOverdue {
 		r.errorf("Outcome.Expired is %v, Disconnected is %v, Release is %v", o.Expired, o.Disconnected, o.Release)
 	}
 	q.settle(s, false)

@@ -105,7 +105,7 @@ func flushedEvent(r *run) {
 func (p *probe) released(want taskpool.Release) {
 	p.Helper()
 	p.waitStarted()
-	if got := p.outcome; got.Release != want || got.Exact() != (want == taskpool.Flushed) {
+	if got := p.outcome; got.Release != want || got.Exact() != (want == taskpool.ReleaseFlushed) {
 		p.errorf("task %q: Outcome.Release is %v, Exact is %v; want %v", p.name, got.Release, got.Exact(), want)
 	}
 }

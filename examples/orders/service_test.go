@@ -17,7 +17,7 @@ import (
 func TestPlaceAnswersBeforeItsTasks(t *testing.T) {
 	s := open(t, taskpool.Config{}, 0)
 	s.pool.Pause()
-	ctx, scope := s.pool.Begin(t.Context())
+	ctx, exchange := s.pool.Begin(t.Context())
 	resp := s.Place(ctx, strings.NewReader(fine))
 	if resp.Status != http.StatusCreated {
 		t.Fatalf("got %d %v, want 201", resp.Status, resp.Body)
@@ -30,9 +30,9 @@ func TestPlaceAnswersBeforeItsTasks(t *testing.T) {
 	checkFates(t, fates, map[string]string{"audit": "pending", "released": "pending", "receipt": "pending", "alert": "pending"})
 
 	s.pool.Resume()
-	scope.Returned(taskpool.Outcome{Status: resp.Status})
-	scope.Sent(taskpool.Flushed)
-	if _, err := scope.Drain(t.Context()); err != nil {
+	exchange.Returned(taskpool.Outcome{Status: resp.Status})
+	exchange.Sent(taskpool.ReleaseFlushed)
+	if _, err := exchange.Scope().Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	view, fates = s.show(t, id)
@@ -116,7 +116,7 @@ func TestPartnerHearsEvenIfThereIsNoRoomForItsJob(t *testing.T) {
 		if name == "receipt" {
 			// Another request stages work until nothing more is accepted; its response is never sent.
 			_, other := s.pool.Begin(context.Background())
-			for other.AfterResponse(func(context.Context) error { return nil }) == nil {
+			for other.Scope().AfterResponse(func(context.Context) error { return nil }) == nil {
 			}
 		}
 		return next(ctx)
@@ -179,10 +179,10 @@ func TestEndOfThePoolCutsAHangingPartner(t *testing.T) {
 		case <-t.Context().Done():
 		}
 	})
-	ctx, scope := s.pool.Begin(t.Context())
+	ctx, exchange := s.pool.Begin(t.Context())
 	resp := s.Place(ctx, strings.NewReader(fine))
-	scope.Returned(taskpool.Outcome{Status: resp.Status})
-	scope.Sent(taskpool.Flushed)
+	exchange.Returned(taskpool.Outcome{Status: resp.Status})
+	exchange.Sent(taskpool.ReleaseFlushed)
 	<-hangs
 	over, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -73,11 +73,11 @@ func (s *shop) heard() []orders.Notice {
 // request is the life of one request: begun, handled, sent, drained.
 func (s *shop) request(t *testing.T, body string) orders.Response {
 	t.Helper()
-	ctx, scope := s.pool.Begin(t.Context())
+	ctx, exchange := s.pool.Begin(t.Context())
 	resp := s.Place(ctx, strings.NewReader(body))
-	scope.Returned(taskpool.Outcome{Status: resp.Status})
-	scope.Sent(taskpool.Flushed)
-	if _, err := scope.Drain(t.Context()); err != nil {
+	exchange.Returned(taskpool.Outcome{Status: resp.Status})
+	exchange.Sent(taskpool.ReleaseFlushed)
+	if _, err := exchange.Scope().Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return resp

@@ -17,27 +17,28 @@ import (
 
 // elsewhere are the functions and methods that have no Example of their own, and the one that shows them.
 var elsewhere = map[string]string{
-	"taskpool.New":              "taskpool.ExampleConfig",
-	"taskpool.Outcome.Exact":    "httppool.ExampleTrack",
-	"taskpool.Outcome.Success":  "taskpool.ExampleScope_Fail",
-	"taskpool.Permanent":        "taskpool.ExampleBackoff",
-	"taskpool.Pool.Resume":      "taskpool.ExamplePool_Pause",
-	"taskpool.Report.Err":       "taskpool.ExamplePool_Drain",
-	"taskpool.Scope.OnFailure":  "taskpool.ExampleScope_OnSuccess",
-	"taskpool.Scope.Outcome":    "taskpool.ExampleScope_AfterResponse",
-	"taskpool.Scope.Pool":       "taskpool.ExamplePerRequest",
-	"taskpool.Scope.Returned":   "taskpool.ExamplePool_Begin",
-	"taskpool.Scope.Sent":       "taskpool.ExamplePool_Begin",
-	"httppool.Exchange.End":     "httppool.ExampleBegin",
-	"pooltest.NewRecorder":      "pooltest.ExampleRecorder",
-	"pooltest.Recorder.Pending": "pooltest.ExampleRecorder",
-	"pooltest.Recorder.Run":     "pooltest.ExampleRecorder",
+	"taskpool.New":               "taskpool.ExampleConfig",
+	"taskpool.Outcome.Exact":     "httppool.ExampleTrack",
+	"taskpool.Outcome.Success":   "taskpool.ExampleScope_Fail",
+	"taskpool.Permanent":         "taskpool.ExampleBackoff",
+	"taskpool.Pool.Resume":       "taskpool.ExamplePool_Pause",
+	"taskpool.Report.Err":        "taskpool.ExamplePool_Drain",
+	"taskpool.Scope.OnFailure":   "taskpool.ExampleScope_OnSuccess",
+	"taskpool.Scope.Outcome":     "taskpool.ExampleScope_AfterResponse",
+	"taskpool.Scope.Pool":        "taskpool.ExamplePerRequest",
+	"taskpool.Exchange.Scope":    "taskpool.ExamplePool_Begin",
+	"taskpool.Exchange.Returned": "taskpool.ExamplePool_Begin",
+	"taskpool.Exchange.Sent":     "taskpool.ExamplePool_Begin",
+	"httppool.Exchange.End":      "httppool.ExampleBegin",
+	"pooltest.NewRecorder":       "pooltest.ExampleRecorder",
+	"pooltest.Recorder.Pending":  "pooltest.ExampleRecorder",
+	"pooltest.Recorder.Run":      "pooltest.ExampleRecorder",
 }
 
 // uncalled are those that nobody calls who writes a server: other packages do, or an adapter, for which those of this
 // repository are the example.
 var uncalled = regexp.MustCompile(`\.(String|MarshalText|Error|Unwrap|RoundTrip|CloseIdleConnections)$` + // fmt, encoders, errors, net/http
-	`|^taskpool\.Scope\.(Held|Hold|Reused)$|^httppool\.Exchange\.(Hijacked|Scope|Status)$|^pooltest\.Recorder\.Begin$` + // an adapter
+	`|^taskpool\.Exchange\.(Held|Hold|Reused)$|^taskpool\.Holder\.|^httppool\.Exchange\.(Hijacked|Reused|Scope|Status)$|^pooltest\.Recorder\.Begin$` + // an adapter
 	`|^pooltest\.(Test|Chaos|Soak|HTTP|HTTPExchange\..*)$`) // its test
 
 // Every exported function and method that a user calls has an Example that runs. go doc shows it in its place if it has

@@ -47,7 +47,7 @@ var packages = map[string]string{
 var known = []struct{ name, statement string }{
 	{"ctx", "ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)\n\tdefer stop()"},
 	{"pool", "pool := taskpool.New(taskpool.Config{})"},
-	{"scope", "_, scope := taskpool.New(taskpool.Config{}).Begin(context.Background())"},
+	{"scope", "_, exchange := taskpool.New(taskpool.Config{}).Begin(context.Background()); scope := exchange.Scope()"},
 	{"ln", `ln, listenErr := net.Listen("tcp", ":8080")` + "\n\tif listenErr != nil {\n\t\tlog.Fatal(listenErr)\n\t}"},
 	{"sendReceipt", `sendReceipt := func(context.Context) error { fmt.Println("receipt sent"); return nil }`},
 	{"charge", `charge := func(context.Context) error { fmt.Println("charged"); return nil }`},

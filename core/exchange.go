@@ -1,0 +1,145 @@
+package taskpool
+
+import (
+	"context"
+	"errors"
+)
+
+// A Source begins scopes: it is what an adapter takes. A *Pool is one: all
+// requests share it.
+type Source interface {
+	// Begin begins a scope. It returns a context in which FromContext finds the
+	// scope, and what an adapter tells the course of the request.
+	Begin(ctx context.Context) (context.Context, Exchange)
+	// Done finalizes what the scopes run on.
+	Done(ctx context.Context) (Report, error)
+}
+
+// An Exchange is the adapter's side of one request: what tells its scope how far
+// the request has come. Source.Begin returns it, and nothing else does: handlers
+// and tasks cannot reach it. It is a small value to be copied freely; the calls for
+// one request may come from several goroutines. The zero Exchange, which a Source
+// that is not usable returns, does nothing.
+//
+// An adapter calls Returned when the handler chain has returned or panicked, and
+// then Sent when the response is sent; or, if Held reports true, Hold instead of
+// Sent.
+type Exchange struct {
+	scope  *scope
+	joined context.Context // of a scope that an outer middleware began, and whose stages it tells: what this one was begun with; nil else
+	holder *Holder         // which is to hold the request; nil if none is
+}
+
+// Scope returns the request's scope.
+func (x Exchange) Scope() Scope { return Scope{scope: x.scope, ctx: x.joined} }
+
+// Begin begins a scope on the pool, for one request, and returns a context that
+// carries it. If ctx already carries a scope of this pool whose handler has not
+// returned, as when a middleware is installed twice, that one is joined. On a
+// pool that is done the scope refuses every task with ErrDone.
+//
+// It is for adapters, which then call Returned and Sent on the Exchange. Everybody
+// else finds Handle simpler.
+func (p *Pool) Begin(ctx context.Context) (context.Context, Exchange) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if !p.made() {
+		return ctx, Exchange{}
+	}
+	if outer := handledIn(ctx); outer != nil && outer.pool == p {
+		return ctx, Exchange{scope: outer, joined: ctx}
+	}
+	s := new(scope)
+	s.init(p, ctx)
+	s.refused = p.phase.Load() != phaseOpen || p.source.closing()
+	return (*requestContext)(s), Exchange{scope: s}
+}
+
+// handledIn is the scope whose handler has not returned and is what ctx is used
+// in, as opposed to a task of it; nil if there is none.
+func handledIn(ctx context.Context) *scope {
+	s := scopeOf(ctx)
+	if s != nil && (taskOf(ctx) == s || !s.open()) {
+		return nil
+	}
+	return s
+}
+
+// Reused names a key that only the framework's own contexts answer, and what is
+// derived from them: adapters of frameworks that reuse their contexts call it
+// right after Begin. Where a scope is then taken from such a context, its tasks
+// get the values of the context that Begin was given instead, and if that is one
+// too, none: they would read another request's.
+func (x Exchange) Reused(key any) {
+	if x.scope == nil || x.joined != nil {
+		return
+	}
+	x.scope.reused = key
+	if x.scope.request.Value(key) != nil {
+		x.scope.valueless = true
+	}
+}
+
+// Returned tells that the handler chain has returned or panicked: adapters call
+// it. What o does not know may be zero; that the client has gone or the deadline
+// has passed is taken from the request's context. It reports whether the scope
+// has had tasks: only then is there anything for Sent to release.
+//
+// Until Sent it may be called again when more is known, as where a framework
+// renders an error after its middleware has returned: the last call counts. An
+// inner middleware that joined a scope tells nothing, and gets false.
+func (x Exchange) Returned(o Outcome) bool {
+	if x.scope == nil || x.joined != nil {
+		return false
+	}
+	s := x.scope
+	p := s.pool
+	o.Release, o.Vetoed = 0, nil
+	if s.open() {
+		ended := s.request.Err()
+		o.Expired = o.Expired || errors.Is(ended, context.DeadlineExceeded)
+		o.Disconnected = o.Disconnected || ended != nil && !o.Expired
+		if p.phase.Load() == phaseOpen && s.stage.leave() {
+			s.outcome = o
+			s.stage.Store(stageReturned)
+			return false
+		}
+	}
+	p.lock()
+	defer p.unlock()
+	if at := s.stage.Load(); at == stageSent || at == stageLeaving {
+		return false
+	}
+	was, first := s.outcome, s.open()
+	o.Vetoed, o.Expired, o.Disconnected = was.Vetoed, was.Expired || o.Expired, was.Disconnected || o.Disconnected
+	s.outcome = o
+	if first {
+		s.stage.Store(stageReturned)
+		if s.hadTasks {
+			p.handling.remove(s)
+			p.returned.push(s)
+		}
+	}
+	if p.phase.Load() != phaseOpen {
+		s.sentLocked(ReleasePoolDone)
+	} else if first && s.hadTasks {
+		p.armSweepLocked(s)
+	}
+	return s.hadTasks
+}
+
+// Sent tells that the response is sent: adapters call it, after Returned, and
+// the staged tasks start or are discarded as the outcome says. It is idempotent
+// and never blocks: what it starts runs on workers. The first call decides.
+func (x Exchange) Sent(r Release) {
+	if x.scope == nil || x.joined != nil {
+		return
+	}
+	p := x.scope.pool
+	p.lock()
+	if x.scope.stage.Load() == stageReturned {
+		x.scope.sentLocked(r)
+	}
+	p.unlock()
+}
