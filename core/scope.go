@@ -120,21 +120,27 @@ func (s Scope) Outcome() (o Outcome, known bool) {
 	return s.scope.outcome, true
 }
 
-// Pending returns the jobs that wait now: queued, staged, delayed or for a retry.
-// It is for tests and status pages: it locks the pool while it copies.
+// Pending returns the jobs that wait now, in the order in which they are to start:
+// the queued ones as workers will take them, those in lanes that let none through
+// included; those that a delay, another run or a lane's pace lets go at a time, the
+// earliest first; and last the staged ones. It is for tests and status pages: it locks
+// the pool while it copies.
 func (s Scope) Pending() []Job {
 	if s.scope == nil {
 		return nil
 	}
 	p := s.scope.pool
+	var slots []slot
 	p.lock()
-	defer p.mu.Unlock()
+	for place := range p.placesLocked(s.scope) {
+		slots = append(slots, place.slot)
+	}
+	p.mu.Unlock()
 	var jobs []Job
-	for slot := range s.scope.waitingLocked() {
-		if j, ok := asJob(slot); ok {
-			j.Name = nameOf(slot)
-			jobs = append(jobs, j)
-		}
+	for _, slot := range slots {
+		j, _ := asJob(slot)
+		j.Name = nameOf(slot)
+		jobs = append(jobs, j)
 	}
 	return jobs
 }
