@@ -83,11 +83,36 @@ func TestTaskDoesNotFindAReusedValueThatWasNotCopied(t *testing.T) {
 	p.Pause()
 	must(t, s.Add(tenant(&seen, key{}), again(tenant(&seen, key{}))))
 	must(t, taskpool.FromContext(withUser(ctx, "inner")).Add(tenant(&seen, key{})))
-	taskpool.CopyValue(key{}, copyRoute) // a router is met when its first request is on its way
+	taskpool.CopyValue(key{}, func(v any) any { // a router is met when its first request is on its way
+		t.Error("what the handler owns no more is looked at")
+		return v
+	})
 	finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 	p.Resume()
 	must(t, drain(t, p).Err())
 	equal(t, "seen", seen.sorted(), "none/ann none/ann none/derived none/inner")
+}
+
+func TestCopyThatWasMadeAsTheHandlerReturnedIsNotUsed(t *testing.T) {
+	type key struct{}
+	p := newPool(taskpool.Config{Workers: 1})
+	var seen trail
+	ctx, _ := withRoute(context.Background(), key{}, "eve")
+	_, s := begin(p, ctx)
+	g := newGate()
+	must(t, s.Add(func(ctx context.Context) error { // added before the key is known
+		if err := g.task(ctx); err != nil {
+			return err
+		}
+		return taskpool.FromContext(ctx).Add(tenant(&seen, key{}))
+	}))
+	taskpool.CopyValue(key{}, func(v any) any {
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
+		return v
+	})
+	g.open()
+	must(t, drain(t, p).Err())
+	equal(t, "seen", seen.String(), "none/<nil>")
 }
 
 func TestReusedValueThatCannotBeCopiedIsHidden(t *testing.T) {
