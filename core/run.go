@@ -76,7 +76,7 @@ func (j *fullJob) timeout(p *Pool) time.Duration {
 func (w *worker) executeJob(j *job) {
 	switch j.fate {
 	case 0:
-		w.setFate(w.pool.runJob(j))
+		w.setFate(w.runJob(j))
 	case FateCanceled:
 		w.fate, w.err = FateCanceled, errCut
 	default:
@@ -85,7 +85,8 @@ func (w *worker) executeJob(j *job) {
 }
 
 // runJob runs a job once, within its timeout and the hook.
-func (p *Pool) runJob(j *job) error {
+func (w *worker) runJob(j *job) error {
+	p := w.pool
 	ctx := j.ctx()
 	if f := j.full(); f != nil && f.timeout(p) > 0 {
 		timeout := f.timeout(p)
@@ -96,7 +97,7 @@ func (p *Pool) runJob(j *job) error {
 	if p.config.Hooks.Run == nil {
 		return j.run(ctx)
 	}
-	return p.runHook(ctx, j)
+	return p.runHook(ctx, j, &w.derived)
 }
 
 // retry has a job whose run has failed wait for another, if there is to be one.
@@ -111,7 +112,9 @@ func (w *worker) retry() bool {
 	if !again {
 		return false
 	}
-	p.logRetry(&j.job, w.err, wait)
+	ctx := w.endedCtx()
+	p.logRetry(ctx, &j.job, w.err, wait)
+	p.callRetried(ctx, &j.job, w.err, wait)
 	p.lock()
 	if p.phase.Load() != phaseOpen { // Done was called meanwhile: there are no more runs
 		p.mu.Unlock()
@@ -125,7 +128,8 @@ func (w *worker) retry() bool {
 		lane.retrying++
 	}
 	j.stoppedLocked(p)
-	w.scope, w.job, w.fate, w.err, w.step = nil, nil, 0, nil, stepNone
+	p.retried++
+	w.scope, w.job, w.derived, w.fate, w.err, w.step = nil, nil, nil, 0, nil, stepNone
 	if wait > 0 {
 		j.waits = waitsRetry
 		p.retrying++
