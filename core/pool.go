@@ -151,7 +151,7 @@ func (p *Pool) Resize(workers int) {
 	}
 	p.lock()
 	if p.phase.Load() != phaseClosed {
-		p.workers = max(workers, 1)
+		p.workers = min(max(workers, 1), maxWorkers)
 		p.grantLocked()
 	}
 	p.unlock()
@@ -211,7 +211,7 @@ func (p *Pool) refusalLocked(s *scope, n int) error {
 		return ErrDone
 	case s.closedLocked():
 		return ErrScopeClosed
-	case p.config.QueueLimit > 0 && n > p.config.QueueLimit+p.idleLocked()-p.waitingLocked():
+	case p.config.QueueLimit > 0 && n > p.config.QueueLimit-p.waitingLocked()+p.idleLocked():
 		return ErrOverloaded
 	}
 	return nil
