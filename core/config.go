@@ -36,12 +36,27 @@ type Hooks struct {
 	// panic passes through Run and stays that task's fate even if Run recovers it.
 	Run func(ctx context.Context, name string, next Task) error
 
-	// Ended is called once for each accepted task, with the task's context,
-	// before any Drain or Done that counts the task returns.
+	// Retried is called after a run that failed and is to be followed by another,
+	// wait after its end, with the context that Ended would get; RunOf tells more of
+	// the run. A Done meanwhile may end the task without that other run.
+	Retried func(ctx context.Context, name string, err error, wait time.Duration)
+
+	// Refused is called when tasks were not accepted (ErrOverloaded, ErrDone,
+	// ErrScopeClosed), with all of one call's, on the goroutine of that call and
+	// before it returns. The context has the values that the tasks would have had.
+	Refused func(ctx context.Context, jobs []Job, err error)
+
+	// Ended is called once for each accepted task, before any Drain or Done that
+	// counts the task returns. The context has the values of the one that Run gave to
+	// next, in the task's last run, so that what is logged with it belongs to that
+	// run's span; without a Run it is the task's.
 	Ended func(ctx context.Context, r Result)
 
 	// Drained is called once for each scope that had tasks, when the response
-	// has been sent and the last task has ended.
+	// has been sent and the last task has ended. The context has the values of
+	// the one that the request began with. What inner middleware and the handler
+	// have put into theirs it has not: the tasks of one scope may come from
+	// several such contexts, and a request has none that is the handler's.
 	Drained func(ctx context.Context, r Report)
 }
 

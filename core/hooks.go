@@ -14,15 +14,18 @@ import (
 type hookedRun struct {
 	job      *job
 	once     sync.Once
+	ctx      context.Context // what next was called with
 	called   bool
 	returned bool
 	panicked *PanicError
 	err      error
 }
 
-// runHook runs a job through Hooks.Run.
-func (p *Pool) runHook(ctx context.Context, j *job) error {
+// runHook runs a job through Hooks.Run. What that gave the job for its context is
+// in derived when it returns or panics.
+func (p *Pool) runHook(ctx context.Context, j *job, derived *context.Context) error {
 	r := &hookedRun{job: j}
+	defer func() { *derived = r.ctx }()
 	hookPanicked, err := p.callRun(ctx, j, r)
 	switch {
 	case r.panicked != nil:
@@ -52,7 +55,7 @@ func (p *Pool) callRun(ctx context.Context, j *job, r *hookedRun) (hookPanicked 
 // next runs the task, the first time that it is called.
 func (r *hookedRun) next(ctx context.Context) error {
 	r.once.Do(func() {
-		r.called = true
+		r.called, r.ctx = true, ctx
 		defer func() {
 			if v := recover(); v != nil {
 				r.panicked = &PanicError{Value: v, Stack: debug.Stack()}

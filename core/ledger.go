@@ -2,7 +2,6 @@ package taskpool
 
 import (
 	"context"
-	"iter"
 	"slices"
 	"sync/atomic"
 )
@@ -121,6 +120,9 @@ func (s *scope) addNow(tasks []Task) error {
 		s.openIntakeLocked()
 	}
 	p.unlock()
+	if err != nil {
+		s.callRefusedTasks(tasks, err)
+	}
 	return err
 }
 
@@ -172,6 +174,9 @@ func (s *scope) accept(slots []slot) error {
 		s.openIntakeLocked()
 	}
 	p.unlock()
+	if err != nil {
+		s.callRefused(slots, err)
+	}
 	return err
 }
 
@@ -278,46 +283,6 @@ func (s *scope) rareLocked() *rare {
 	return s.rare
 }
 
-// waitingLocked yields the slots of all that wait.
-func (s *scope) waitingLocked() iter.Seq[slot] {
-	return func(yield func(slot) bool) {
-		p := s.pool
-		own := func(slot slot) bool {
-			j, ok := slot.(*job)
-			return !ok || j.scope != s || yield(slot)
-		}
-		for of := range level(levels) {
-			if of != normal && (s.rare == nil || s.rare.side == nil) {
-				continue
-			}
-			for slot := range s.lineLocked(of).all() {
-				if !yield(slot) {
-					return
-				}
-			}
-		}
-		for _, l := range p.lanes {
-			for _, line := range l.lines {
-				for slot := range line.all() {
-					if !own(slot) {
-						return
-					}
-				}
-			}
-		}
-		for _, a := range p.alarms.heap {
-			if f, ok := a.of.(*fullJob); ok && f.waits != waitsNot && !own(&f.job) {
-				return
-			}
-		}
-		for slot := range s.held.all() {
-			if !yield(slot) {
-				return
-			}
-		}
-	}
-}
-
 // countLocked counts one fate, in the scope and the pool, and reports whether
 // its result is to be kept.
 func (s *scope) countLocked(f Fate) (keep bool) {
@@ -329,6 +294,7 @@ func (s *scope) countLocked(f Fate) (keep bool) {
 func (s *scope) keepLocked(r Result) {
 	limit := s.pool.config.ResultLimit
 	s.pool.results.put(r, limit)
+	s.pool.rememberLocked(r)
 	if from := s.pool.source; from != nil {
 		from.keep(r)
 	}

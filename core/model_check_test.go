@@ -147,7 +147,7 @@ func (s *schedule) checkStats() {
 		Workers: s.workers, Running: s.count((*entry).executing), Queued: s.inState(isQueued), Staged: s.inState(isStaged),
 		Delayed: s.inState(isDelayed), Retrying: s.inState(isRetrying),
 		Overrun:  s.count(func(e *entry) bool { return e.overrun(s.now) }),
-		Accepted: uint64(len(s.tasks)), Refused: uint64(s.refused),
+		Accepted: uint64(len(s.tasks)), Refused: uint64(s.refused), Retried: uint64(s.retried),
 		Succeeded: uint64(s.fates.Succeeded), Failed: uint64(s.fates.Failed), Panicked: uint64(s.fates.Panicked),
 		Discarded: uint64(s.fates.Discarded), Canceled: uint64(s.fates.Canceled), Abandoned: uint64(s.fates.Abandoned),
 		Oldest: got.Oldest,

@@ -52,6 +52,7 @@ type (
 		drained  counts // of the fates, what a finished Drain has reported
 		reported counts // what Done reports
 		refused  int
+		retried  int // runs that failed and were to be followed by another
 	}
 
 	// An entry is a task.
@@ -238,12 +239,14 @@ func (m *model) finish(e *entry, how ending) {
 		e.late = true
 		m.end(e, how.fate, how.err)
 	case wait > 0:
+		m.retried++
 		m.holdFor(e, isRetrying, wait)
 		e.err = how.err
 		if l := m.lane(e); l != nil {
 			l.retrying++
 		}
 	default:
+		m.retried++
 		e.err = how.err
 		m.queue(e)
 	}

@@ -49,17 +49,19 @@ type Pool struct {
 	idle     *worker // for reuse
 	spare    spare
 
-	root    scope // the tasks that were added to the pool itself; has no request
-	lanes   map[string]*lane
-	sweep   alarm // in the alarms of source, if there is one
-	alarms  alarms
-	overrun int // of the running ones, those past their timeout
-	refused uint64
-	drained tally[uint64] // fates that a finished Drain has reported
-	told    tally[uint64] // fates that are in the books of source
-	results latest
-	ending  ending
-	first   smallChunk // the first spare one: a pool that is made for a request may need no other
+	root     scope // the tasks that were added to the pool itself; has no request
+	lanes    map[string]*lane
+	sweep    alarm // in the alarms of source, if there is one
+	alarms   alarms
+	overrun  int // of the running ones, those past their timeout
+	refused  uint64
+	retried  uint64
+	drained  tally[uint64] // fates that a finished Drain has reported
+	told     tally[uint64] // fates that are in the books of source
+	results  latest
+	failures []failedTask // the latest, oldest first, whatever a Drain has reported
+	ending   ending
+	first    smallChunk // the first spare one: a pool that is made for a request may need no other
 }
 
 // The phases of a pool; they only go forward.

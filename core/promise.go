@@ -29,10 +29,14 @@ type Adder interface{ Submit(jobs ...Job) error }
 
 // Async submits fn as a task and returns the promise of its value. It does not
 // block. If the task is refused, the promise is settled with the refusal, which is
-// then found where it is awaited; AsyncJob returns it. The task's failure is
+// then found where it is awaited, and it is logged at Warn, as perhaps nobody awaits
+// it; AsyncJob returns it. The task's failure is
 // logged as any other is, whether it is awaited or not.
 func Async[T any](to Adder, fn func(context.Context) (T, error)) *Promise[T] {
-	p, _ := AsyncJob(to, Job{}, fn)
+	p, err := AsyncJob(to, Job{}, fn)
+	if err != nil {
+		logUnawaited(to, fn, err)
+	}
 	return p
 }
 

@@ -1,6 +1,7 @@
 package taskpool
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -105,7 +106,7 @@ func (p *Pool) again(j *fullJob, err error) (wait time.Duration, again bool) {
 	return j.Retry.Next(int(j.attempts), err)
 }
 
-func (p *Pool) logRetry(j *job, err error, wait time.Duration) {
-	p.log(j.ctx(), slog.LevelDebug, "task will run again", slog.String("task", nameOf(j)), slog.Any("error", err),
+func (p *Pool) logRetry(ctx context.Context, j *job, err error, wait time.Duration) {
+	p.log(ctx, slog.LevelDebug, "task will run again", slog.String("task", nameOf(j)), slog.Any("error", err),
 		slog.Int("attempt", int(j.attempts)), slog.Duration("wait", wait))
 }

@@ -120,14 +120,15 @@ func (j *fullJob) timeout(p *Pool) time.Duration {
 
 func (w *worker) executeJob(j *job) {
 	if j.fate == 0 {
-		w.setFate(w.pool.runJob(j))
+		w.setFate(w.runJob(j))
 	} else {
 		w.fate, w.err = j.fate, j.endErr()
 	}
 }
 
 // runJob runs a job once, within its timeout and the hook.
-func (p *Pool) runJob(j *job) error {
+func (w *worker) runJob(j *job) error {
+	p := w.pool
 	ctx := j.ctx()
 	if f := j.full(); f != nil && f.timeout(p) > 0 {
 		timeout := f.timeout(p)
@@ -138,7 +139,7 @@ func (p *Pool) runJob(j *job) error {
 	if p.config.Hooks.Run == nil {
 		return j.run(ctx)
 	}
-	return p.runHook(ctx, j)
+	return p.runHook(ctx, j, &w.derived)
 }
 
 // retry has a job whose run has failed wait for another, if there is to be one.
@@ -159,7 +160,9 @@ func (w *worker) retry() bool {
 	if j.late {
 		return false
 	}
-	p.logRetry(&j.job, w.err, wait)
+	ctx := w.endedCtx()
+	p.logRetry(ctx, &j.job, w.err, wait)
+	p.callRetried(ctx, &j.job, w.err, wait)
 	p.lock()
 	now := ticks()
 	if j.late = p.ending.misses(later(now, wait)); j.late { // Done was called meanwhile
@@ -174,7 +177,8 @@ func (w *worker) retry() bool {
 		lane.retrying++
 	}
 	j.stoppedLocked(p)
-	w.scope, w.job, w.fate, w.err, w.step = nil, nil, 0, nil, stepNone
+	p.retried++
+	w.scope, w.job, w.derived, w.fate, w.err, w.step = nil, nil, nil, 0, nil, stepNone
 	if wait > 0 {
 		j.waits = waitsRetry
 		p.retrying++

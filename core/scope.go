@@ -85,9 +85,9 @@ func (s Scope) submitAsync(j *Job, work any, of promise) error {
 // for the scope's own.
 func (s Scope) inner() context.Context {
 	if s.ctx == nil || s.scope.reused != nil && s.ctx.Value(s.scope.reused) != nil {
-		return nil
+		return s.scope.copied(nil)
 	}
-	return s.ctx
+	return s.scope.copied(s.ctx)
 }
 
 // Fail makes the request a failed one, whatever its status: the handler's veto.
@@ -120,21 +120,27 @@ func (s Scope) Outcome() (o Outcome, known bool) {
 	return s.scope.outcome, true
 }
 
-// Pending returns the jobs that wait now: queued, staged, delayed or for a retry.
-// It is for tests and status pages: it locks the pool while it copies.
+// Pending returns the jobs that wait now, in the order in which they are to start:
+// the queued ones as workers will take them, those in lanes that let none through
+// included; those that a delay, another run or a lane's pace lets go at a time, the
+// earliest first; and last the staged ones. It is for tests and status pages: it locks
+// the pool while it copies.
 func (s Scope) Pending() []Job {
 	if s.scope == nil {
 		return nil
 	}
 	p := s.scope.pool
+	var slots []slot
 	p.lock()
-	defer p.mu.Unlock()
+	for place := range p.placesLocked(s.scope) {
+		slots = append(slots, place.slot)
+	}
+	p.mu.Unlock()
 	var jobs []Job
-	for slot := range s.scope.waitingLocked() {
-		if j, ok := asJob(slot); ok {
-			j.Name = nameOf(slot)
-			jobs = append(jobs, j)
-		}
+	for _, slot := range slots {
+		j, _ := asJob(slot)
+		j.Name = nameOf(slot)
+		jobs = append(jobs, j)
 	}
 	return jobs
 }

@@ -198,8 +198,15 @@ func nameOf(s slot) string {
 	if name != "" {
 		return name
 	}
-	if f := runtime.FuncForPC(reflect.ValueOf(after).Pointer()); f != nil {
-		return f.Name()
+	return funcName(after)
+}
+
+// funcName is the name of a func; empty for one that is nil.
+func funcName(of any) string {
+	if v := reflect.ValueOf(of); v.Kind() == reflect.Func && !v.IsNil() {
+		if f := runtime.FuncForPC(v.Pointer()); f != nil {
+			return f.Name()
+		}
 	}
 	return ""
 }

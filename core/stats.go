@@ -19,6 +19,7 @@ type Stats struct {
 	// Counts since the pool was made.
 	Accepted, Succeeded, Failed, Panicked, Discarded, Canceled, Abandoned uint64
 	Refused                                                               uint64 // tasks that were not accepted; in no other number
+	Retried                                                               uint64 // runs that failed and were to be followed by another; in no other number
 
 	// Oldest is about how long the oldest queued task has waited; 0 if none does.
 	Oldest time.Duration
@@ -32,6 +33,10 @@ func (p *Pool) Stats() Stats {
 	}
 	p.lock()
 	defer p.mu.Unlock()
+	return p.statsLocked()
+}
+
+func (p *Pool) statsLocked() Stats {
 	p.takeInLocked()
 	var since int64
 	look := func(l *line) {
@@ -52,7 +57,7 @@ func (p *Pool) Stats() Stats {
 	s := Stats{
 		Workers: p.workers, Running: p.running, Queued: p.queued, Staged: p.staged,
 		Delayed: p.delayed, Retrying: p.retrying, Overrun: p.overrun,
-		Accepted: p.accepted, Refused: p.refused,
+		Accepted: p.accepted, Refused: p.refused, Retried: p.retried,
 		Succeeded: p.fates[FateSucceeded], Failed: p.fates[FateFailed], Panicked: p.fates[FatePanicked],
 		Discarded: p.fates[FateDiscarded], Canceled: p.fates[FateCanceled], Abandoned: p.fates[FateAbandoned],
 	}

@@ -38,6 +38,9 @@ type worker struct {
 	err    error
 	result Result // made if anybody is to see it
 
+	derived context.Context // what Hooks.Run gave to the task, once Run has returned; nil if it gave none
+	seen    atomic.Int64    // ticks at which a Snapshot first saw what it runs, if that is a plain task; 0 if none did
+
 	check uint8 // after how many tasks the clock is to be read
 	runs  uint8 // tasks since it was
 	read  int64 // what it was
@@ -123,6 +126,7 @@ func (w *worker) advance() bool {
 	if t == nil {
 		return false
 	}
+	w.unseen()
 	w.latest.Store(t)
 	w.yield()
 	return true
@@ -132,6 +136,7 @@ func (w *worker) advance() bool {
 func (w *worker) takeLocked() bool {
 	p := w.pool
 	w.scope, w.task = nil, nil
+	w.unseen()
 	if w.own {
 		w.own, w.latest = false, atomic.Value{}
 	}
@@ -267,7 +272,7 @@ func (w *worker) finish() {
 	w.countLocked(w.fate, &w.result)
 	w.fate, w.reporting = 0, false
 	if w.job != nil { // the rest is cleared if nothing else is taken
-		w.job = nil
+		w.job, w.derived = nil, nil
 	}
 	if w.err != nil || p.watched {
 		w.err, w.result = nil, Result{}
@@ -280,7 +285,7 @@ func (w *worker) report() {
 	if !w.hasTask() {
 		return
 	}
-	ctx := w.ctx()
+	ctx := w.endedCtx()
 	if w.step < stepHook {
 		w.step = stepLog
 		w.result = describe(w.slot(), w.fate, w.err)

@@ -10,6 +10,11 @@ type Entrant struct {
 // Engine is the name of what is measured; all others are there to compare it with.
 const Engine = "engine"
 
+// Prototype is the name of the bare engine in the package fair: one lock, fair
+// turns, scopes and futures, and nothing else. What it takes is practically the
+// limit.
+const Prototype = "prototype"
+
 const (
 	rawGo    = "a plain construct: no isolation of panics, no ledger, no shutdown"
 	noLimit  = rawGo + ", no limit"
@@ -17,6 +22,7 @@ const (
 	slower   = "the slower of its two ways, with a future that nobody looks at"
 	noGroup  = "nothing knows when the tasks of the request have ended"
 	noPool   = "no tasks: what the machine does by itself"
+	bareEng  = "no contexts, errors, outcomes, hooks, lanes or limits: what is practically possible"
 	noTasks  = "the handler without the middleware, and without tasks; as a ratio, to itself: what noise does"
 )
 
@@ -56,6 +62,7 @@ var (
 		{"conc", "", openConc},
 		{"errgroup", "", openErrgroup},
 		{"workerpool", "", openWorkerpool},
+		{Prototype, bareEng, openPrototype},
 		{"pond-submit", slower, openPondSubmit},
 		{"semaphore", rawGo, openSemaphore},
 		{"goroutines", noLimit, openGoroutines},
@@ -65,6 +72,7 @@ var (
 		{"pond", "", openPond},
 		{"ants", "", openAnts},
 		{"workerpool", "", openWorkerpool},
+		{Prototype, bareEng, openPrototype},
 	}
 	unwaited = append(shared[:len(shared):len(shared)],
 		contender{"pond-ungrouped", noGroup, withoutGroups(openPond)},
@@ -82,6 +90,7 @@ var (
 		{Engine, "", openEngine},
 		{"pond", "", openPond},
 		{"workerpool", "", openWorkerpool},
+		{Prototype, bareEng, openPrototype},
 	}
 	beside = append([]contender{{"idle", noPool, openIdle}}, bounded...)
 	facing = []contender{
@@ -105,6 +114,7 @@ var freshPools = []Entrant{
 var futurePools = []Entrant{
 	{Engine, "", promised(openEngineFutures)},
 	{"pond", "", promised(openPondFutures)},
+	{Prototype, bareEng, promised(openPrototypeFutures)},
 	{"goroutines", noLimit, promised(openGoFutures)},
 }
 

@@ -12,9 +12,21 @@ const (
 
 // behindQueue is the time from the beginning of a scope until the last of its
 // three tasks has ended, while at least 100 000 tasks wait before it. That the
-// client then has to be woken is not counted: wakeDelay shows it. A pool that
+// client then has to be woken is not counted: waiterWakes shows it. A pool that
 // runs first in, first out gives one sample a pass.
 func behindQueue(open opener) measure {
+	return scopesBehind(open, func(begun, ended, _ time.Time) time.Duration { return ended.Sub(begun) })
+}
+
+// waiterWakes is the time from the end of such a scope's last task until the
+// client that waits for it goes on.
+func waiterWakes(open opener) measure {
+	return scopesBehind(open, func(_, ended, woken time.Time) time.Duration { return woken.Sub(ended) })
+}
+
+// scopesBehind takes a time of scopes that are waited for, one after the other,
+// behind the queue: each began, its last task ended, and its client was woken.
+func scopesBehind(open opener, took func(begun, ended, woken time.Time) time.Duration) measure {
 	return func(r Run) (float64, error) {
 		ahead := r.size(100_000)
 		backlog := ahead + ahead/2
@@ -47,7 +59,7 @@ func behindQueue(open opener) measure {
 				left.Store(scopeSize)
 				start := time.Now()
 				p.scope(next, next+scopeSize, true)
-				seen = append(seen, float64(end.Sub(start)))
+				seen = append(seen, float64(took(start, end, time.Now())))
 				next += scopeSize
 			}
 			p.wait()

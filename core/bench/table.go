@@ -15,6 +15,9 @@ type verdict struct {
 	best   float64 // its median
 	ratio  float64 // engine to best
 	word   string
+
+	near     float64 // engine to prototype
+	nearWord string
 }
 
 // judge compares the engine's median with the best peer's. What is only shown
@@ -31,6 +34,14 @@ func judge(w Workload, results map[string][]float64) verdict {
 		}
 	}
 	v.ratio = v.engine / v.best
+	v.near = v.engine / median(results[Prototype])
+	switch {
+	case w.Near == 0, math.IsNaN(v.near):
+	case v.near <= w.Near:
+		v.nearWord = fmt.Sprintf(", %g asked: met", w.Near)
+	default:
+		v.nearWord = fmt.Sprintf(", %g asked: not met", w.Near)
+	}
 	got := v.ratio
 	if w.Absolute {
 		got = v.engine
@@ -56,15 +67,19 @@ func judge(w Workload, results map[string][]float64) verdict {
 // Markdown writes the tables: what is asked and what came of it, every figure
 // with its spread, and who is left out or shown beside, and why.
 func Markdown(out io.Writer, ws []Workload, results Results) {
-	fmt.Fprintf(out, "| workload | engine | best peer | ratio | asked | aim | |\n|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(out, "| workload | engine | best peer | ratio | asked | aim | | of the prototype |\n|---|---|---|---|---|---|---|---|\n")
 	for _, w := range ws {
 		v := judge(w, results[w.Name])
 		peer, ratio := "–", "–"
 		if v.peer != "" {
 			peer, ratio = fmt.Sprintf("%s, %s", v.peer, figure(v.best, w.Unit)), ratioOf(v)
 		}
-		fmt.Fprintf(out, "| %s | %s | %s | %s | %s | %s | %s |\n",
-			w.Text, figure(v.engine, w.Unit), peer, ratio, bound(w, w.Asked), bound(w, w.Aim), v.word)
+		near := "–"
+		if !math.IsNaN(v.near) {
+			near = fmt.Sprintf("%.2f%s", v.near, v.nearWord)
+		}
+		fmt.Fprintf(out, "| %s | %s | %s | %s | %s | %s | %s | %s |\n",
+			w.Text, figure(v.engine, w.Unit), peer, ratio, bound(w, w.Asked), bound(w, w.Aim), v.word, near)
 	}
 	fmt.Fprintf(out, "\nEvery figure: the median of the rounds, and in brackets the least and the most. What is in italics is shown beside.\n\n")
 	fmt.Fprintf(out, "| workload | |\n|---|---|\n")

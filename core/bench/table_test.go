@@ -62,16 +62,20 @@ func TestRatioIsOfTheMedians(t *testing.T) {
 
 func TestMarkdownHasEveryFigureAndReason(t *testing.T) {
 	w := bench.Workload{
-		Name: "Name/limit=4", Text: "the text", Unit: "ns/op", Asked: 0.6, Aim: 0.5,
-		LeftOut: "others: no such thing.", Entrants: entrants,
+		Name: "Name/limit=4", Text: "the text", Unit: "ns/op", Asked: 0.6, Aim: 0.5, Near: 1.5,
+		LeftOut:  "others: no such thing.",
+		Entrants: append(entrants[:len(entrants):len(entrants)], bench.Entrant{Name: bench.Prototype, Beside: "the limit"}),
 	}
+	beyond := w
+	beyond.Text, beyond.Near = "beyond", 1.3
 	var out strings.Builder
-	bench.Markdown(&out, []bench.Workload{w}, bench.Results{w.Name: {
-		bench.Engine: {55, 50, 60}, "slow": {2500}, "fast": {100, 101, 99}, "raw": {7},
+	bench.Markdown(&out, []bench.Workload{w, beyond}, bench.Results{w.Name: {
+		bench.Engine: {55, 50, 60}, "slow": {2500}, "fast": {100, 101, 99}, "raw": {7}, bench.Prototype: {40},
 	}})
 	for _, want := range []string{
-		"| the text | 55.0 ns | fast, 100 ns | 0.55 | 0.6 | 0.5 | met |",
-		"| Name/limit=4 | engine 55.0 ns (50.0–60.0); slow 2.50 µs (2.50–2.50); fast 100 ns (99.0–101); *raw* 7.00 ns (7.00–7.00) |",
+		"| the text | 55.0 ns | fast, 100 ns | 0.55 | 0.6 | 0.5 | met | 1.38, 1.5 asked: met |",
+		"| beyond | 55.0 ns | fast, 100 ns | 0.55 | 0.6 | 0.5 | met | 1.38, 1.3 asked: not met |",
+		"| Name/limit=4 | engine 55.0 ns (50.0–60.0); slow 2.50 µs (2.50–2.50); fast 100 ns (99.0–101); *raw* 7.00 ns (7.00–7.00); *prototype* 40.0 ns (40.0–40.0) |",
 		"- raw: a reference.",
 		"- Name/limit=4: others: no such thing.",
 	} {

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"math"
+	"strings"
 )
 
 // A Workload is one figure that all its entrants are measured for.
@@ -12,6 +13,7 @@ type Workload struct {
 	Unit     string
 	Asked    float64 // of the engine's ratio to the best peer, or of its figure; 0 if nothing is asked
 	Aim      float64 // likewise
+	Near     float64 // asked of the engine's ratio to the prototype; 0 if nothing is asked
 	Absolute bool    // Asked is of the figure itself
 	Whole    bool    // of the figure, what is after the point does not count
 	More     bool    // more is better
@@ -41,7 +43,7 @@ func Workloads() []Workload {
 		groups("ScopeWaited", "scope of three tasks, waited for", 1, waited, true, 0.6, 0.5),
 		groups("ScopeWaited", "scope of three tasks, waited for", clients, waited, true, 0.6, 0.5),
 		{
-			Name: "Future", Text: "a future for each task", Unit: "ns/op", Asked: 0.4, Aim: 0.25,
+			Name: "Future", Text: "a future for each task", Unit: "ns/op", Asked: 0.4, Aim: 0.25, Near: 2,
 			LeftOut: lacksFuture, Entrants: futurePools,
 		},
 		{
@@ -58,6 +60,11 @@ func Workloads() []Workload {
 			Entrants: entrants(queueing, behindQueue),
 		},
 		{
+			Name: "WaiterWakes", Text: "who waits for that scope goes on after its end, p50", Unit: "p50-ns",
+			Asked: 20e3, Aim: 12e3, Absolute: true, LeftOut: lacksQueue,
+			Entrants: entrants(queueing, waiterWakes),
+		},
+		{
 			Name: "WakeDelay", Text: "wake-up delay of others while tasks of 5 µs run, p99", Unit: "p99-ns",
 			Asked: 1e6, Aim: 0.3e6, Absolute: true,
 			Entrants: entrants(beside, func(o opener) measure { return wakeDelay(o, 0.99) }),
@@ -68,7 +75,7 @@ func Workloads() []Workload {
 		},
 	}
 	for _, f := range frameworks {
-		ws = append(ws, ratioOfBare(f, 0, 0.97, 0.99), requestAllocations(f, 0, f.allocs))
+		ws = append(ws, ratioOfBare(f, 0, 0.98, 0.99), besideNeighbour(f), requestAllocations(f, 0, f.allocs))
 	}
 	return append(ws, fullWorkloads()...)
 }
@@ -126,10 +133,12 @@ func producers(name, text string, limit, producers int, asked, aim float64) Work
 func groups(name, text string, clients int, cs []contender, wait bool, asked, aim float64) Workload {
 	w := Workload{
 		Name: fmt.Sprintf("%s/clients=%d", name, clients), Text: fmt.Sprintf("%s, clients: %d", text, clients),
-		Unit: "ns/op", Asked: asked, Aim: aim,
+		Unit: "ns/op", Asked: asked, Aim: aim, Near: 1.6,
 		Entrants: entrants(cs, func(o opener) measure { return scopes(o, clients, wait) }),
 	}
-	if !wait {
+	if wait {
+		w.Near = 1.5
+	} else {
 		w.LeftOut = lacksShared
 	}
 	return w
@@ -140,6 +149,18 @@ func allocations(name, text string, asked float64, m measure) Workload {
 		Name: name, Text: text, Unit: "allocs/op", Asked: asked, Aim: asked, Absolute: true, Whole: true,
 		Entrants: []Entrant{{Engine, "", m}},
 	}
+}
+
+// besideNeighbour is ratioOfBare without tasks, while another process keeps one
+// processor busy.
+func besideNeighbour(f framework) Workload {
+	w := ratioOfBare(f, 0, 0.96, 0.98)
+	w.Name = strings.Replace(w.Name, "Middleware/", "MiddlewareBusy/", 1)
+	w.Text += ", beside a busy process"
+	w.Entrants = ways(f, 0, func(f framework, as string, tasks int) measure {
+		return withNeighbour(middlewareRatio(f, as, tasks))
+	})
+	return w
 }
 
 // ratioOfBare and requestAllocations are of a framework's requests with a number

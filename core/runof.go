@@ -1,0 +1,41 @@
+package taskpool
+
+import (
+	"context"
+	"time"
+)
+
+// A Run is what a task can know of the run that it is in.
+type Run struct {
+	Name     string        // the job's name, or the name of its function; empty for a plain task that no hook watches
+	Lane     string        // empty: none
+	Start    Start         // what it was staged for
+	Priority Priority      // PriorityNormal if it is not a Job
+	Attempt  int           // from 1
+	Waited   time.Duration // from acceptance to the start of this run; 0 for a plain task that no hook watches
+}
+
+// RunOf tells of the run that ctx was given to, or that ctx is derived from: for
+// logs, for spans, for a task that does something else in its last attempt. It is false
+// for a context that is no task's.
+//
+// What was given to Add, AfterResponse, OnSuccess or OnFailure is a plain task,
+// which costs less because nothing is noted of it: it is told its attempt alone, which
+// is the first, unless Config has a Timeout, Hooks.Run or Hooks.Ended.
+func RunOf(ctx context.Context) (r Run, ok bool) {
+	if ctx == nil || taskOf(ctx) == nil {
+		return Run{}, false
+	}
+	j := jobOf(ctx)
+	if j == nil {
+		return Run{Attempt: 1}, true
+	}
+	r = Run{
+		Name: nameOf(j), Start: j.start, Priority: j.priority,
+		Attempt: int(j.attempts), Waited: time.Duration(j.started - j.accepted),
+	}
+	if f := j.full(); f != nil {
+		r.Lane = f.Lane
+	}
+	return r, true
+}
