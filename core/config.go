@@ -65,6 +65,11 @@ const (
 	defaultQueueLimit  = 10_000
 	defaultResultLimit = 100
 	defaultGrace       = 5 * time.Second
+
+	// More than these is as good as no limit, and so much that sums of them, and of
+	// what there is, are numbers still. The counts of a scope have 32 bits.
+	maxWorkers = 1 << 30
+	maxQueue   = 1 << 30
 )
 
 // withDefaults replaces the values that mean a default.
@@ -75,6 +80,7 @@ func (c Config) withDefaults() Config {
 	if c.QueueLimit == 0 {
 		c.QueueLimit = defaultQueueLimit
 	}
+	c.Workers, c.QueueLimit = min(c.Workers, maxWorkers), min(c.QueueLimit, maxQueue)
 	if c.ResultLimit == 0 {
 		c.ResultLimit = defaultResultLimit
 	}

@@ -74,7 +74,7 @@ func (s *schedule) adopt() {
 			}
 		}
 	}
-	if err := s.turns.after(s.ready(), len(s.lanesOf)); err != "" {
+	if err := s.turns.after(s.ready()); err != "" {
 		s.fatalf("%s", err)
 	}
 }

@@ -153,7 +153,7 @@ func (p *Pool) Resize(workers int) {
 	}
 	p.lock()
 	if p.phase.Load() != phaseClosed {
-		p.workers = max(workers, 1)
+		p.workers = min(max(workers, 1), maxWorkers)
 		p.grantLocked()
 	}
 	p.unlock()
@@ -186,6 +186,10 @@ func (p *Pool) made() bool { return p != nil && p.phase.Load() != phaseNone }
 // unlock ends a critical section after which there may be work: it starts a
 // worker if one is wanted. At most one is being started at a time; that one
 // starts the next if work remains.
+//
+// What the engine rests on is that whenever nobody holds the lock, if a ring is not
+// empty and a task may start, a worker is seeking: it will take the lock and look. So
+// whoever fills a ring, frees a slot or lifts a limit has to end with unlock.
 func (p *Pool) unlock() {
 	if p.seeking || p.rings.empty() || !p.mayStartLocked() {
 		p.mu.Unlock()
@@ -213,7 +217,7 @@ func (p *Pool) refusalLocked(s *scope, n int) error {
 		return ErrDone
 	case s.closedLocked():
 		return ErrScopeClosed
-	case p.config.QueueLimit > 0 && n > p.config.QueueLimit+p.idleLocked()-p.waitingLocked():
+	case p.config.QueueLimit > 0 && n > p.config.QueueLimit-p.waitingLocked()+p.idleLocked():
 		return ErrOverloaded
 	}
 	return nil

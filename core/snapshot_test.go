@@ -152,7 +152,8 @@ staged staged  on failure normal 1 10s 0s - <nil>`)
 		first.open()
 		plain.open()
 		finish(s, taskpool.Outcome{Status: 200}, taskpool.ReleaseFlushed)
-		done(t, p)
+		_, err := p.Done(canceled()) // or it would wait for the next run
+		wantErr(t, "Done", err, context.Canceled)
 	})
 }
 
