@@ -32,8 +32,11 @@ type Hooks struct {
 	// next's error, or another that is to count instead. A second call of next
 	// gives the first one's error. If Run panics before it calls next, the task
 	// is run all the same; if it panics afterwards, next's error stands; if it
-	// never calls next, the task does not run and Run's error counts. A task's
-	// panic passes through Run and stays that task's fate even if Run recovers it.
+	// never calls next, the task does not run and Run's error counts. A task that
+	// panics gives next a *PanicError, and one that calls runtime.Goexit ErrGoexit: that
+	// stays the task's fate whatever Run returns. next may be called on any goroutine,
+	// runs the task on one of its own, and is waited for if Run returns before it. When
+	// Run has returned, a first call of next runs nothing and gives an error.
 	Run func(ctx context.Context, name string, next Task) error
 
 	// Retried is called after a run that failed and is to be followed by another,

@@ -38,15 +38,19 @@ func (p *Pool) Done(ctx context.Context) (Report, error) {
 	if s := taskOf(ctx); s != nil && s.pool == p {
 		return Report{}, ErrSelfWait
 	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	if !p.close() {
-		defer lend(ctx).end()
+		defer lend(context.WithoutCancel(ctx), p.finished).end()
 		select {
-		case <-p.finished:
+		case <-p.finished.opened:
 		case <-ctx.Done():
 			p.cut(context.Cause(ctx))
-			<-p.finished
+			<-p.finished.opened
 		}
 	}
+	p.cancel(errEnded) // of what the pool's own tasks have left behind
 	r := p.doneReport
 	r.Results = append([]Result(nil), r.Results...)
 	return r, p.doneErr
@@ -71,7 +75,7 @@ func (p *Pool) close() (over bool) {
 func (p *Pool) closingLocked() {
 	p.takeInLocked()
 	p.phase.Store(phaseClosing)
-	p.finished = make(chan struct{})
+	p.finished = newLatch()
 	p.paused = false
 }
 
@@ -87,7 +91,7 @@ func (p *Pool) overLocked() {
 	if p.listed {
 		p.unlistLocked()
 	}
-	close(p.finished)
+	p.finished.open()
 }
 
 // cut ends a Done whose time is up. The first caller does it.
@@ -108,7 +112,7 @@ func (p *Pool) cut(cause error) {
 	p.grantLocked()
 	p.settleLocked()
 	p.unlock()
-	p.cancel(errCut)
+	p.cancel(ErrCanceled)
 
 	if p.finishedWithin(farewell) {
 		return
@@ -135,7 +139,7 @@ func (p *Pool) finishedWithin(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
-	case <-p.finished:
+	case <-p.finished.opened:
 		return true
 	case <-t.C:
 		return false
@@ -167,11 +171,11 @@ func (p *Pool) hurryLocked() {
 func (p *Pool) unstageLocked() {
 	for _, l := range []*scopeList{&p.handling, &p.returned} {
 		for s := l.head; s != nil; s = s.next {
-			for s.held.size > 0 {
+			for s.staged.size > 0 {
 				p.staged--
 				s.live++
 				p.queued++
-				if t, j, _ := unpack(s.held.pop(&p.spare)); j != nil {
+				if t, j, _ := unpack(s.staged.pop(&p.spare)); j != nil {
 					s.queueJobLocked(j)
 				} else {
 					s.queueLocked(&s.line, t)
@@ -193,7 +197,7 @@ func (p *Pool) cancelQueuedLocked(all bool) {
 			notices = append(notices, s)
 			continue
 		}
-		f, err := FateCanceled, errCut
+		f, err := FateCanceled, ErrCanceled
 		j, _ := slot.(*job)
 		if j != nil && j.fate != 0 && j.fate != FateCanceled {
 			if !all {
@@ -244,7 +248,7 @@ func (w *worker) tellAbandoned() {
 		w.abandonLocked()
 		p.unlock()
 	}()
-	p.callEnded(w.ctx(), describe(w.slot(), FateAbandoned, errCut))
+	p.callEnded(w.ctx(), describe(w.slot(), FateAbandoned, ErrCanceled))
 }
 
 // abandonLocked counts the task that a worker runs without waiting for it.
@@ -257,7 +261,7 @@ func (w *worker) abandonLocked() {
 	if w.reporting { // it has returned, and only the logger or a hook hangs
 		f, r = w.fate, w.result
 	} else {
-		r = describe(w.slot(), f, errCut)
+		r = describe(w.slot(), f, ErrCanceled)
 	}
 	w.countLocked(f, &r)
 }

@@ -16,7 +16,7 @@ type hookedRun struct {
 	once     sync.Once
 	ctx      context.Context // what next was called with
 	called   bool
-	returned bool
+	exited   bool // it called runtime.Goexit
 	panicked *PanicError
 	err      error
 }
@@ -29,9 +29,9 @@ func (p *Pool) runHook(ctx context.Context, j *job, derived *context.Context) er
 	hookPanicked, err := p.callRun(ctx, j, r)
 	switch {
 	case r.panicked != nil:
-		panic(r.panicked) // it stays the task's fate, even if the hook recovered it
-	case r.called && !r.returned:
-		runtime.Goexit() // it was on a goroutine of the hook's
+		panic(r.panicked) // it stays the task's fate, whatever the hook makes of it
+	case r.exited:
+		runtime.Goexit()
 	case hookPanicked && !r.called:
 		return j.run(ctx)
 	case hookPanicked:
@@ -52,20 +52,47 @@ func (p *Pool) callRun(ctx context.Context, j *job, r *hookedRun) (hookPanicked 
 	return false, p.config.Hooks.Run(ctx, nameOf(j), r.next)
 }
 
-// next runs the task, the first time that it is called.
+// next runs the task, the first time that it is called. When Run has returned it
+// runs nothing.
 func (r *hookedRun) next(ctx context.Context) error {
 	r.once.Do(func() {
 		r.called, r.ctx = true, ctx
-		defer func() {
-			if v := recover(); v != nil {
-				r.panicked = &PanicError{Value: v, Stack: debug.Stack()}
-				panic(v)
-			}
+		var ran sync.WaitGroup
+		ran.Add(1)
+		go func() {
+			defer ran.Done()
+			r.run(ctx)
 		}()
-		r.err = r.job.run(ctx)
-		r.returned = true
+		ran.Wait()
 	})
+	if !r.called {
+		return errEnded
+	}
 	return r.err
+}
+
+// run runs the task, on a goroutine of its own: neither a panic nor a Goexit passes
+// through the hook's code, which may be on a goroutine where it would end the process
+// or leave the hook to wait for ever.
+func (r *hookedRun) run(ctx context.Context) {
+	r.exited = true
+	defer func() {
+		v := recover()
+		switch v := v.(type) {
+		case nil:
+			if r.exited {
+				r.err = ErrGoexit
+			}
+			return
+		case *PanicError: // of another pool
+			r.panicked = v
+		default:
+			r.panicked = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+		r.exited, r.err = false, r.panicked
+	}()
+	r.err = r.job.run(ctx)
+	r.exited = false
 }
 
 // callEnded calls Hooks.Ended, if there is one.
@@ -81,8 +108,17 @@ func (p *Pool) callDrained(s *scope) {
 	p.lock()
 	r := s.reportLocked()
 	p.mu.Unlock()
-	defer p.recoverHook(s.ctx(), "Drained")
-	p.config.Hooks.Drained(s.ctx(), r)
+	ctx, end := s.hookContext()
+	defer end()
+	defer p.recoverHook(ctx, "Drained")
+	p.config.Hooks.Drained(ctx, r)
+}
+
+// hookContext is the context of a task of the scope, for a hook that is called for
+// none of them.
+func (s *scope) hookContext() (ctx context.Context, end func()) {
+	j := &job{scope: s}
+	return j.ctx(), j.endLife
 }
 
 // recoverHook is deferred around a hook.

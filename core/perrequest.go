@@ -25,7 +25,7 @@ func PerRequest(c Config) Source {
 	s := &perRequest{
 		config:   c.withDefaults(),
 		live:     make(map[*Pool]struct{}),
-		finished: make(chan struct{}),
+		finished: newLatch(),
 	}
 	s.config.Lanes = maps.Clone(c.Lanes)
 	s.sweeps.owner = s
@@ -46,15 +46,15 @@ type perRequest struct {
 	results  latest
 	cutCause error
 
-	finished   chan struct{} // closed when over; then these stand
+	finished   *latch // opened when over; then these stand
 	doneReport Report
 	doneErr    error
 }
 
 // Begin implements Source.
 func (s *perRequest) Begin(ctx context.Context) (context.Context, Exchange) {
-	if outer := handledIn(ctx); outer != nil && outer.pool.source == s {
-		return ctx, Exchange{scope: outer, joined: ctx}
+	if x, joins := joinScope(ctx, func(of *Pool) bool { return of.source == s }); joins {
+		return x.joined, x
 	}
 	return newPool(s.config, s).Begin(ctx)
 }
@@ -138,16 +138,19 @@ func (s *perRequest) Done(ctx context.Context) (Report, error) {
 	if t := taskOf(ctx); t != nil && t.pool.source == s {
 		return Report{}, ErrSelfWait
 	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	s.close()
 	select {
-	case <-s.finished:
+	case <-s.finished.opened:
 	default:
-		defer lend(ctx).end()
+		defer lend(context.WithoutCancel(ctx), s.finished).end()
 		select {
-		case <-s.finished:
+		case <-s.finished.opened:
 		case <-ctx.Done():
 			s.cut(context.Cause(ctx))
-			<-s.finished
+			<-s.finished.opened
 		}
 	}
 	r := s.doneReport
@@ -202,5 +205,5 @@ func (s *perRequest) overLocked() {
 		s.doneErr = &cutError{s.doneReport.Canceled, s.doneReport.Abandoned, s.cutCause}
 	}
 	s.sweeps.end()
-	close(s.finished)
+	s.finished.open()
 }

@@ -5,23 +5,28 @@ import (
 	"time"
 )
 
-// takenLocked notes that the job starts now, unless the pool was cut short.
-func (j *job) takenLocked(p *Pool) {
+// takenLocked notes that the job starts now, unless the pool was cut short. It gives
+// the job for the worker: a copy if it has run before.
+func (j *job) takenLocked(p *Pool) *job {
 	switch {
 	case j.fate != 0:
 	case p.phase.Load() == phaseClosed:
 		j.fate = FateCanceled
 	default:
-		j.attempts++
 		j.started = ticks()
 		if f := j.full(); f != nil {
 			f.startedLocked(p)
+			if f.attempts > 1 {
+				return j.anew()
+			}
 		}
 	}
+	return j
 }
 
 func (j *fullJob) startedLocked(p *Pool) {
 	j.failed = nil
+	j.attempts++
 	if j.Lane != "" {
 		p.lanes[j.Lane].startLocked(j)
 	}
@@ -78,7 +83,7 @@ func (w *worker) executeJob(j *job) {
 	case 0:
 		w.setFate(w.runJob(j))
 	case FateCanceled:
-		w.fate, w.err = FateCanceled, errCut
+		w.fate, w.err = FateCanceled, ErrCanceled
 	default:
 		w.fate, w.err = j.fate, j.lastErr()
 	}
@@ -115,6 +120,7 @@ func (w *worker) retry() bool {
 	ctx := w.endedCtx()
 	p.logRetry(ctx, &j.job, w.err, wait)
 	p.callRetried(ctx, &j.job, w.err, wait)
+	w.endLife()
 	p.lock()
 	if p.phase.Load() != phaseOpen { // Done was called meanwhile: there are no more runs
 		p.mu.Unlock()
