@@ -126,13 +126,15 @@ func (s *scope) inherit(ctx context.Context) context.Context {
 	if ctx == nil {
 		return nil
 	}
-	by := jobOf(ctx)
-	if by == nil || by.scope != s {
+	if taskOf(ctx) != s {
 		return ctx
 	}
-	of := &inheritance{Context: by.inner}
-	if first, ok := by.inner.(*inheritance); ok {
-		of.Context = first.Context
+	of := new(inheritance)
+	if by := jobOf(ctx); by != nil {
+		of.Context = by.inner
+		if first, ok := by.inner.(*inheritance); ok {
+			of.Context = first.Context
+		}
 	}
 	derived := ctx // so that only this is allocated
 	of.derived.Store(&derived)
