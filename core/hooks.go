@@ -13,10 +13,12 @@ import (
 // A hookedRun is one run of a task with Hooks.Run around it.
 type hookedRun struct {
 	job      *job
-	once     sync.Once
-	ctx      context.Context // what next was called with
+	ran      sync.WaitGroup
+	mu       sync.Mutex // protects the next three
+	over     bool       // Run has returned: next runs nothing
 	called   bool
-	exited   bool // it called runtime.Goexit
+	ctx      context.Context // what next was called with
+	exited   bool            // it called runtime.Goexit
 	panicked *PanicError
 	err      error
 }
@@ -43,7 +45,10 @@ func (p *Pool) runHook(ctx context.Context, j *job, derived *context.Context) er
 func (p *Pool) callRun(ctx context.Context, j *job, r *hookedRun) (hookPanicked bool, err error) {
 	defer func() {
 		v := recover()
-		r.once.Do(func() {}) // a run on a goroutine of the hook's is waited for; from here on next runs nothing
+		r.mu.Lock()
+		r.over = true
+		r.mu.Unlock()
+		r.ran.Wait() // if the hook has left next behind
 		hookPanicked = v != nil
 		if hookPanicked && r.panicked == nil {
 			p.logHookPanic(ctx, "Run", v)
@@ -55,19 +60,18 @@ func (p *Pool) callRun(ctx context.Context, j *job, r *hookedRun) (hookPanicked 
 // next runs the task, the first time that it is called. When Run has returned it
 // runs nothing.
 func (r *hookedRun) next(ctx context.Context) error {
-	r.once.Do(func() {
+	r.mu.Lock()
+	first := !r.called && !r.over
+	if first {
 		r.called, r.ctx = true, ctx
-		var ran sync.WaitGroup
-		ran.Add(1)
-		go func() {
-			defer ran.Done()
-			r.run(ctx)
-		}()
-		ran.Wait()
-	})
-	if !r.called {
+		r.ran.Go(func() { r.run(ctx) })
+	}
+	called := r.called
+	r.mu.Unlock()
+	if !called {
 		return errEnded
 	}
+	r.ran.Wait()
 	return r.err
 }
 
