@@ -20,7 +20,7 @@ func serve(ctx context.Context, p program.Program) error {
 		DisableStartupMessage: true,
 		ReadTimeout:           10 * time.Second, // a client that sends slowly must not hold up a shutdown
 	})
-	app.Use(fiberpool.Middleware(p.Pool), recover.New())
+	app.Use(fiberpool.Middleware(p.Source), recover.New())
 	app.Post("/orders", func(c *fiber.Ctx) error {
 		return answer(c, p.Orders.Place(c.UserContext(), bytes.NewReader(c.Body())))
 	})
@@ -30,7 +30,7 @@ func serve(ctx context.Context, p program.Program) error {
 	app.Get("/healthz", func(c *fiber.Ctx) error {
 		return answer(c, p.Orders.Health(c.UserContext()))
 	})
-	return fiberpool.Serve(ctx, app, p.Listener, p.Pool, p.Limit)
+	return fiberpool.Serve(ctx, app, p.Listener, p.Source, p.Limit)
 }
 
 func answer(c *fiber.Ctx, resp orders.Response) error {
