@@ -32,8 +32,12 @@ type Hooks struct {
 	// next's error, or another that is to count instead. A second call of next
 	// gives the first one's error. If Run panics before it calls next, the task
 	// is run all the same; if it panics afterwards, next's error stands; if it
-	// never calls next, the task does not run and Run's error counts. A task's
-	// panic passes through Run and stays that task's fate even if Run recovers it.
+	// never calls next, the task does not run and Run's error counts. Where the task
+	// panics next returns a *PanicError: that stays the task's fate whatever Run
+	// returns. A runtime.Goexit passes through Run, and stays it too. next may be called on
+	// a goroutine of the hook's, which then is what a Goexit ends, and is waited for
+	// if Run returns before it. When Run has returned, a first call of next runs
+	// nothing and gives an error.
 	Run func(ctx context.Context, name string, next Task) error
 
 	// Retried is called after a run that failed and is to be followed by another,

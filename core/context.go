@@ -2,6 +2,7 @@ package taskpool
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,22 +30,36 @@ func (c *requestContext) Value(key any) any {
 	return c.request.Value(key)
 }
 
-// What a task sees is the values of the context its scope was taken from and the
-// cancelation of the pool. Plain tasks see their scope so, a job itself.
+// A joinedContext is a context within a scope that is not the innermost that it
+// carries: an outer one, which was joined.
+type joinedContext struct {
+	context.Context
+	scope *scope
+}
+
+func (c *joinedContext) Value(key any) any {
+	if key == (scopeKey{}) {
+		return c.scope
+	}
+	return c.Context.Value(key)
+}
+
+// What a task sees is the values of the context its scope was taken from, and a
+// life of its own; see life.go. Plain tasks see their scope so, a job itself.
 type (
 	plainContext scope
 	jobContext   job
 )
 
 func (c *plainContext) Deadline() (time.Time, bool) { return time.Time{}, false }
-func (c *plainContext) Done() <-chan struct{}       { return c.pool.ctx.Done() }
-func (c *plainContext) Err() error                  { return c.pool.ctx.Err() }
+func (c *plainContext) Done() <-chan struct{}       { return (*scope)(c).askLife().Done() }
+func (c *plainContext) Err() error                  { return (*scope)(c).askLife().Err() }
 func (c *plainContext) Value(key any) any           { return (*scope)(c).taskValue(key, nil) }
 func (c *plainContext) String() string              { return "taskpool.task" }
 
 func (c *jobContext) Deadline() (time.Time, bool) { return time.Time{}, false }
-func (c *jobContext) Done() <-chan struct{}       { return c.scope.pool.ctx.Done() }
-func (c *jobContext) Err() error                  { return c.scope.pool.ctx.Err() }
+func (c *jobContext) Done() <-chan struct{}       { return (*job)(c).askLife().Done() }
+func (c *jobContext) Err() error                  { return (*job)(c).life().Err() }
 func (c *jobContext) Value(key any) any           { return c.scope.taskValue(key, (*job)(c)) }
 func (c *jobContext) String() string              { return "taskpool.task" }
 
@@ -66,22 +81,83 @@ func (s *scope) taskValue(key any, j *job) any {
 	case taskKey{}:
 		return s
 	case jobKey{}:
+		if j != nil && j.work == nil { // the context of a hook that is called for no task
+			return nil
+		}
 		return j
 	}
 	values := s.request // nil for a pool's own tasks
-	switch {
-	case j != nil && j.inner != nil:
-		values = j.inner
-	case s.valueless:
+	if s.valueless {
 		values = nil
+	}
+	if j != nil {
+		if inner := j.values(); inner != nil {
+			values = inner
+		}
 	}
 	// The pool's context answers one key, the one by which the context package
 	// finds what cancels a context. It must not see the request's there: then
-	// deriving costs no goroutine, and context.Cause gives the pool's cause.
+	// deriving costs no goroutine, and context.Cause gives the task's cause.
 	if v := s.pool.ctx.Value(key); v != nil || values == nil {
+		switch {
+		case v == nil:
+		case j != nil:
+			return j.life().Value(key)
+		default:
+			return s.life().Value(key)
+		}
 		return v
 	}
 	return copyOrNone(values, key, values.Value(key))
+}
+
+// An inheritance is a context that a task has derived from its own, as the values of
+// a job that the task has added. It lasts until that job has ended: what the job has
+// added by then sees what the job itself has derived, and else what the first of them
+// was given, which no task has derived. Without an end each generation of tasks would
+// keep all before it, and look for values through them all.
+type inheritance struct {
+	context.Context                                 // of the first; nil for the scope's own
+	derived         atomic.Pointer[context.Context] // nil once it has ended
+}
+
+// inherit gives a job of the scope the values of ctx.
+func (s *scope) inherit(ctx context.Context) context.Context {
+	if ctx == nil {
+		return nil
+	}
+	if taskOf(ctx) != s {
+		return ctx
+	}
+	of := new(inheritance)
+	if by := jobOf(ctx); by != nil {
+		of.Context = by.inner
+		if first, ok := by.inner.(*inheritance); ok {
+			of.Context = first.Context
+		}
+	}
+	derived := ctx // so that only this is allocated
+	of.derived.Store(&derived)
+	return of
+}
+
+// values is the context whose values the job gets; nil for the scope's own.
+func (j *job) values() context.Context {
+	of, ok := j.inner.(*inheritance)
+	if !ok {
+		return j.inner
+	}
+	if derived := of.derived.Load(); derived != nil {
+		return *derived
+	}
+	return of.Context
+}
+
+// endInheritance is told when the job has ended.
+func (j *job) endInheritance() {
+	if of, ok := j.inner.(*inheritance); ok {
+		of.derived.Store(nil)
+	}
 }
 
 // A runContext is a jobContext with a timeout. It has a type of its own so that
@@ -103,12 +179,18 @@ func scopeOf(ctx context.Context) *scope {
 
 // taskOf is the scope, or the root, of the task that ctx was given to, or nil.
 func taskOf(ctx context.Context) *scope {
+	if ctx == nil {
+		return nil
+	}
 	s, _ := ctx.Value(taskKey{}).(*scope)
 	return s
 }
 
 // jobOf is the job that ctx was given to, or nil.
 func jobOf(ctx context.Context) *job {
+	if ctx == nil {
+		return nil
+	}
 	j, _ := ctx.Value(jobKey{}).(*job)
 	return j
 }

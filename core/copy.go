@@ -83,17 +83,17 @@ func (s *scope) copied(ctx context.Context) context.Context {
 	if theirs && !s.open() {
 		return ctx
 	}
-	made := values
+	made, copied := values, false // contexts of callers may not be comparable
 	for i := range *all {
 		c := &(*all)[i]
 		if c.fn == nil || hasCopy(made, c.key) {
 			continue
 		}
 		if v := values.Value(c.key); v != nil {
-			made = &copiedValue{made, c.key, c.fn(v)}
+			made, copied = &copiedValue{made, c.key, c.fn(v)}, true
 		}
 	}
-	if made == values || theirs && !s.open() { // it returned meanwhile: the copy may be of another's
+	if !copied || theirs && !s.open() { // it returned meanwhile: the copy may be of another's
 		return ctx
 	}
 	return made

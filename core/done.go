@@ -55,6 +55,7 @@ func (p *Pool) Done(ctx context.Context) (Report, error) {
 		return Report{}, ErrSelfWait
 	}
 	p.close(dueOf(ctx))
+	defer p.cancel(errEnded) // of what the pool's own tasks have left behind
 	return p.ending.wait(ctx, &p.config, p.cut)
 }
 
@@ -78,7 +79,7 @@ func (p *Pool) close(due int64) {
 func (p *Pool) closingLocked() {
 	p.takeInLocked()
 	p.phase.Store(phaseClosing)
-	p.ending.finished = make(chan struct{})
+	p.ending.finished = newLatch()
 	p.paused = false
 }
 
@@ -112,9 +113,9 @@ func (p *Pool) cut(cause error) {
 	p.grantLocked()
 	p.settleLocked()
 	p.unlock()
-	p.cancel(errCut)
+	p.cancel(ErrCanceled)
 
-	finished := p.ending.finished
+	finished := p.ending.finished.opened
 	if within(farewell, finished) {
 		return
 	}
@@ -175,11 +176,11 @@ func (p *Pool) hurryLocked(due int64) {
 func (p *Pool) unstageLocked() {
 	for _, l := range []*scopeList{&p.handling, &p.returned} {
 		for s := l.head; s != nil; s = s.next {
-			for s.held.size > 0 {
+			for s.staged.size > 0 {
 				p.staged--
 				s.live++
 				p.queued++
-				if t, j, _ := unpack(s.held.pop(&p.spare)); j != nil {
+				if t, j, _ := unpack(s.staged.pop(&p.spare)); j != nil {
 					s.queueJobLocked(j)
 				} else {
 					s.queueLocked(&s.line, t)
@@ -201,7 +202,7 @@ func (p *Pool) cancelQueuedLocked(all bool) {
 			notices = append(notices, s)
 			continue
 		}
-		f, err := FateCanceled, errCut
+		f, err := FateCanceled, ErrCanceled
 		j, _ := slot.(*job)
 		if j != nil {
 			if j.fate == 0 {
@@ -264,7 +265,7 @@ func (w *worker) tellAbandoned() {
 		w.abandonLocked()
 		p.unlock()
 	}()
-	p.callEnded(w.ctx(), describe(w.slot(), FateAbandoned, errCut))
+	p.callEnded(w.ctx(), describe(w.slot(), FateAbandoned, ErrCanceled))
 }
 
 // abandonLocked counts the task that a worker runs without waiting for it.
@@ -277,8 +278,8 @@ func (w *worker) abandonLocked() {
 	if w.reporting { // it has returned, and only the logger or a hook hangs
 		f, r = w.fate, w.result
 	} else {
-		r = describe(w.slot(), f, errCut)
-		w.pool.loseUnseenLocked(w.scope, w.slot(), f, errCut)
+		r = describe(w.slot(), f, ErrCanceled)
+		w.pool.loseUnseenLocked(w.scope, w.slot(), f, ErrCanceled)
 	}
 	w.countLocked(f, &r)
 }

@@ -4,7 +4,7 @@ import "context"
 
 // A drainer is a caller of Pool.Drain that waits. There is at most one.
 type drainer struct {
-	done   chan struct{}
+	over   *latch
 	report Report
 	err    error
 }
@@ -28,6 +28,14 @@ func (p *Pool) Drain(ctx context.Context) (r Report, err error) {
 	if s := taskOf(ctx); s != nil && s.pool == p {
 		return Report{}, ErrSelfWait
 	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	// ctx is the caller's code, and so asked before the lock is taken.
+	var ended error
+	if ctx.Err() != nil {
+		ended = context.Cause(ctx)
+	}
 	p.lock()
 	switch {
 	case p.phase.Load() != phaseOpen && !p.ending.over:
@@ -37,22 +45,21 @@ func (p *Pool) Drain(ctx context.Context) (r Report, err error) {
 		defer p.mu.Unlock()
 		p.takeReportLocked(&r)
 		return r, nil
-	case ctx.Err() != nil:
+	case ended != nil:
 		defer p.mu.Unlock()
 		p.reportLocked(&r)
-		return r, context.Cause(ctx)
+		return r, ended
 	}
 	p.supersedeLocked()
-	d := &drainer{done: make(chan struct{})}
+	d := &drainer{over: newLatch()}
 	p.drainer = d
 	p.mu.Unlock()
 
-	defer lend(ctx).end()
-	select {
-	case <-d.done:
+	defer lend(ctx, d.over).end()
+	if d.over.wait(ctx) {
 		return d.report, d.err
-	case <-ctx.Done():
 	}
+	ended = context.Cause(ctx)
 	p.lock()
 	defer p.mu.Unlock()
 	if p.drainer != d { // it ended at the same moment, and the report was taken for us
@@ -60,7 +67,7 @@ func (p *Pool) Drain(ctx context.Context) (r Report, err error) {
 	}
 	p.drainer = nil
 	p.reportLocked(&r)
-	return r, context.Cause(ctx)
+	return r, ended
 }
 
 // Drain waits until what this scope has started has ended, and what that has
@@ -87,27 +94,26 @@ func (s Scope) Drain(ctx context.Context) (Report, error) {
 	}
 	p.mu.Unlock()
 
-	defer lend(ctx).end()
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	defer lend(ctx, settled).end()
 	var err error
-	select {
-	case <-settled:
-	case <-ctx.Done():
+	if !settled.wait(ctx) {
 		err = context.Cause(ctx)
 	}
 	p.lock()
 	defer p.mu.Unlock()
-	select {
-	case <-settled: // it may have ended at the same moment
+	if settled.isOpen() { // it may have opened at the same moment
 		err = nil
-	default:
 	}
 	return s.scope.reportLocked(), err
 }
 
-// settledLocked is closed when what the scope has started has ended; nil if it has.
-func (s *scope) settledLocked() <-chan struct{} {
+// settledLocked opens when what the scope has started has ended; nil if it has.
+func (s *scope) settledLocked() *latch {
 	if s.live > 0 && s.settled == nil {
-		s.settled = make(chan struct{})
+		s.settled = newLatch()
 	}
 	return s.settled
 }
@@ -130,7 +136,7 @@ func (p *Pool) quietedLocked() {
 	switch {
 	case p.drainer != nil:
 		p.takeReportLocked(&p.drainer.report)
-		close(p.drainer.done)
+		p.drainer.over.open()
 		p.drainer = nil
 	case p.phase.Load() == phaseOpen || p.ending.over:
 	case p.phase.Load() == phaseClosed, p.handling.head == nil && p.returned.head == nil:
@@ -145,7 +151,7 @@ func (p *Pool) quietedLocked() {
 func (p *Pool) supersedeLocked() {
 	if d := p.drainer; d != nil {
 		d.err = ErrSuperseded
-		close(d.done)
+		d.over.open()
 		p.drainer = nil
 	}
 }

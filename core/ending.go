@@ -12,14 +12,14 @@ import (
 )
 
 // An ending is the end of a pool, or of all pools of a PerRequest, from the first
-// Done on. The owner's lock protects it; once finished is closed it stands.
+// Done on. The owner's lock protects it; once finished is open it stands.
 type ending struct {
-	due      int64         // ticks at which the first of those that wait in Done runs out of time; endless if none does
-	extra    int           // workers beyond the limit, once it was cut: what runs may be stuck
-	over     bool          // everything has its fate
-	finished chan struct{} // closed then
-	cause    error         // why it was cut; nil if it was not
-	lost     *losses       // nil if nothing was
+	due      int64   // ticks at which the first of those that wait in Done runs out of time; endless if none does
+	extra    int     // workers beyond the limit, once it was cut: what runs may be stuck
+	over     bool    // everything has its fate
+	finished *latch  // opened then
+	cause    error   // why it was cut; nil if it was not
+	lost     *losses // nil if nothing was
 	report   Report
 	err      error
 }
@@ -48,20 +48,19 @@ func (e *ending) concludeLocked() {
 	case e.lost != nil: // it has ended in time because it gave up what would have taken longer
 		e.err = &cutError{e.lost, context.DeadlineExceeded}
 	}
-	close(e.finished)
+	e.finished.open()
 }
 
 // wait waits until it is over, and has it cut when ctx ends.
 func (e *ending) wait(ctx context.Context, c *Config, cut func(cause error)) (Report, error) {
-	select {
-	case <-e.finished:
-	default:
-		defer lend(ctx).end()
+	if !e.finished.isOpen() {
+		// What it cuts may need the slot, also if ctx has ended.
+		defer lend(context.WithoutCancel(ctx), e.finished).end()
 		select {
-		case <-e.finished:
+		case <-e.finished.opened:
 		case <-ctx.Done():
 			cut(context.Cause(ctx))
-			<-e.finished
+			<-e.finished.opened
 		}
 	}
 	if e.lost != nil {
@@ -229,13 +228,3 @@ func (e *cutError) Error() string {
 	return fmt.Sprintf("taskpool: Done ran out of time: %v: %v", e.lost, e.cause)
 }
 func (e *cutError) Unwrap() error { return e.cause }
-
-// errCut is the cause of the tasks' contexts when Done ran out of time, and the
-// error of those that it ended. It is an ErrDone, but does not read like one: the
-// task was accepted.
-var errCut error = endError("taskpool: Done has no time left for the task")
-
-type endError string
-
-func (e endError) Error() string        { return string(e) }
-func (e endError) Is(target error) bool { return target == ErrDone }

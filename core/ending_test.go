@@ -11,7 +11,7 @@ import (
 	"github.com/elite-libs/taskpool/core"
 )
 
-const noTime = "taskpool: Done has no time left for the task"
+const noTime = "taskpool: the task was canceled: Done had no time left for it"
 
 // eachSource makes one pool for all, and one for each request.
 func eachSource(t *testing.T, c taskpool.Config, f func(t *testing.T, src taskpool.Source, begin func() opened)) {

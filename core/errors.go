@@ -39,8 +39,21 @@ var (
 	// where a Source is nil.
 	ErrNilSource = errors.New("taskpool: nil Source: pass a *Pool")
 
-	// ErrNoPool is what the zero Pool and a nil one answer.
+	// ErrNoPool is what the zero Pool and a nil one answer, and Async without an Adder.
 	ErrNoPool = errors.New("taskpool: not a pool: make one with New")
+
+	// ErrBadJob refuses a call one of whose jobs could never run: an unknown Start or
+	// Priority, a negative Delay. The text says which job, and what is wrong.
+	ErrBadJob = errors.New("taskpool: bad job")
+
+	// ErrDiscarded is what the promise of a discarded task is settled with: the
+	// outcome of its request was another than it was staged for.
+	ErrDiscarded = errors.New("taskpool: the task was discarded: the outcome of its request was another than it was staged for")
+
+	// ErrCanceled is the error of a task that a Done which ran out of time canceled
+	// before it ran, or gave up, and the cause of the contexts of those that ran then.
+	// What is ErrCanceled is ErrDone too.
+	ErrCanceled error = canceledError{}
 
 	// ErrGoexit is the error of a task that called runtime.Goexit.
 	ErrGoexit = errors.New("taskpool: the task called runtime.Goexit")
@@ -70,3 +83,13 @@ func (e *timeoutError) Error() string {
 }
 func (e *timeoutError) Timeout() bool        { return true }
 func (e *timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
+type canceledError struct{}
+
+func (canceledError) Error() string {
+	return "taskpool: the task was canceled: Done had no time left for it"
+}
+func (canceledError) Is(target error) bool { return target == ErrDone }
+
+// errEnded is the cause of a task's context when the task has ended.
+var errEnded = fmt.Errorf("taskpool: the task has ended: %w", context.Canceled)

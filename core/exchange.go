@@ -47,8 +47,8 @@ func (p *Pool) Begin(ctx context.Context) (context.Context, Exchange) {
 	if !p.made() {
 		return ctx, Exchange{}
 	}
-	if outer := handledIn(ctx); outer != nil && outer.pool == p {
-		return ctx, Exchange{scope: outer, joined: ctx}
+	if x, joins := joinScope(ctx, func(of *Pool) bool { return of == p }); joins {
+		return x.joined, x
 	}
 	s := new(scope)
 	s.init(p, ctx)
@@ -56,15 +56,27 @@ func (p *Pool) Begin(ctx context.Context) (context.Context, Exchange) {
 	return (*requestContext)(s), Exchange{scope: s}
 }
 
-// handledIn is the scope whose handler has not returned and is what ctx is used
-// in, as opposed to a task of it; nil if there is none.
-func handledIn(ctx context.Context) *scope {
-	s := scopeOf(ctx)
-	if s != nil && (taskOf(ctx) == s || !s.open()) {
-		return nil
+// joinScope joins the innermost scope on such a pool whose handler has not returned and
+// is what ctx is used in, as opposed to a task of it. There may be scopes of other
+// pools within it.
+func joinScope(ctx context.Context, on func(*Pool) bool) (x Exchange, joins bool) {
+	innermost := scopeOf(ctx)
+	for at := ctx; ; {
+		s := scopeOf(at)
+		switch {
+		case s == nil, taskOf(at) == s:
+			return Exchange{}, false
+		case !s.open() || !on(s.pool):
+			at = s.request
+		case s == innermost:
+			return Exchange{scope: s, joined: ctx}, true
+		default:
+			return Exchange{scope: s, joined: &joinedContext{ctx, s}}, true
+		}
 	}
-	return s
 }
+
+func anyPool(*Pool) bool { return true }
 
 // Reused names a key that only the framework's own contexts answer, and what is
 // derived from them: adapters of frameworks that reuse their contexts call it

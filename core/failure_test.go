@@ -161,7 +161,7 @@ func TestNothingButFailuresAndWhatDoneCutIsLogged(t *testing.T) {
 		equal(t, "log", book.lines(), "")
 		_, err := p.Done(canceled())
 		wantErr(t, "Done", err, context.Canceled)
-		equal(t, "log", book.lines(), "ERROR task canceled task=runs error=taskpool: Done has no time left for the task")
+		equal(t, "log", book.lines(), "ERROR task canceled task=runs error=taskpool: the task was canceled: Done had no time left for it")
 	})
 }
 

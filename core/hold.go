@@ -2,7 +2,6 @@ package taskpool
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 )
@@ -45,7 +44,7 @@ type HoldOptions struct {
 //
 // With a nil src there is no scope, and adding tasks fails with ErrNoScope.
 func Hold(src Source, o HoldOptions) *Holder {
-	return &Holder{source: src, HoldOptions: o, freed: make(chan struct{})}
+	return &Holder{source: src, HoldOptions: o, freed: newLatch()}
 }
 
 // A Holder is a Source whose requests are held: see Hold, which makes it. The zero
@@ -54,22 +53,24 @@ type Holder struct {
 	source Source
 	HoldOptions
 
-	free  sync.Once
-	freed chan struct{} // closed when nothing is held any more
+	freed *latch // opened when nothing is held any more
 
-	mu    sync.Mutex        // protects what follows, which is for Last
-	taken chan struct{}     // closed when a later request takes over from the one that is held
-	left  []<-chan struct{} // closed as the tasks end: of requests that were let go before that, and of the one that is held
+	mu    sync.Mutex // protects what follows, which is for Last
+	taken *latch     // opened when a later request takes over from the newest
+	ended *latch     // opened when the tasks of the newest have ended, and those of all before it
 }
 
 // Begin implements Source.
 func (h *Holder) Begin(ctx context.Context) (context.Context, Exchange) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	if h == nil || h.source == nil {
 		return ctx, Exchange{}
 	}
-	outermost := handledIn(ctx) == nil
+	_, within := joinScope(ctx, anyPool)
 	ctx, x := h.source.Begin(ctx)
-	if x.scope != nil && outermost {
+	if x.scope != nil && !within {
 		x.holder = h
 	}
 	return ctx, x
@@ -81,7 +82,7 @@ func (h *Holder) Begin(ctx context.Context) (context.Context, Exchange) {
 // httppool.Serve does it by itself. It may be called at any time and by anyone.
 func (h *Holder) Free() {
 	if h != nil && h.source != nil {
-		h.free.Do(func() { close(h.freed) })
+		h.freed.open()
 	}
 }
 
@@ -95,21 +96,36 @@ func (h *Holder) Done(ctx context.Context) (Report, error) {
 }
 
 // Held reports whether the adapter is to hold the request: the Source is a Holder,
-// and, once Returned was called, tasks are left. The adapter then flushes the
+// and, once Returned was called, tasks are left that run or will. The adapter then flushes the
 // response and calls Hold instead of Sent, if it can; else Sent as ever.
 func (x Exchange) Held() bool {
 	if x.holder == nil {
 		return false
 	}
-	select {
-	case <-x.holder.freed:
+	if x.holder.freed.isOpen() {
 		return false
-	default:
 	}
-	p := x.scope.pool
-	p.lock()
-	defer p.mu.Unlock()
-	return x.scope.stage.Load() < stageSent && !x.scope.closedLocked()
+	s := x.scope
+	s.pool.lock()
+	defer s.pool.mu.Unlock()
+	switch at := s.stage.Load(); {
+	case at < stageLeaving:
+		return true
+	case at == stageReturned:
+		return s.live > 0 || s.stagedStartLocked()
+	}
+	return false
+}
+
+// stagedStartLocked reports whether any of what is staged will start: the rest is
+// discarded as the outcome says.
+func (s *scope) stagedStartLocked() bool {
+	for slot := range s.staged.all() {
+		if _, _, start := unpack(slot); s.outcome.starts(start) {
+			return true
+		}
+	}
+	return false
 }
 
 // Hold is Sent(ReleaseHeld) and waits, as HoldOptions say, until the scope's tasks have
@@ -125,78 +141,60 @@ func (x Exchange) Hold() {
 // for any more.
 func (h *Holder) hold(x Exchange) {
 	ctx := x.scope.request
-	defer lend(ctx).end()
 	if h.Limit > 0 {
 		limited, cancel := context.WithTimeout(ctx, h.Limit)
 		defer cancel()
 		ctx = limited
 	}
-	var left []<-chan struct{}
-	var taken chan struct{}
+	over := newLatch()
+	defer h.freed.onOpen(over.open)()
 	if h.Last {
-		left, taken = h.takeOver(x)
+		ended, taken := h.takeOver(x)
 		defer h.leave(taken)
+		defer ended.onOpen(over.open)()
+		defer taken.onOpen(over.open)()
 	} else {
 		x.Sent(ReleaseHeld)
-		left = append(left, x.scope.settles())
+		defer x.scope.settles().onOpen(over.open)()
 	}
-	for _, settled := range left {
-		select {
-		case <-settled:
-		case <-taken:
-			return
-		case <-h.freed:
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
+	defer lend(ctx, over).end()
+	over.wait(ctx)
 }
 
-// settles is closed when what the scope has started has ended.
-func (s *scope) settles() <-chan struct{} {
+// settles opens when what the scope has started has ended.
+func (s *scope) settles() *latch {
 	s.pool.mu.Lock()
 	defer s.pool.mu.Unlock()
 	if settled := s.settledLocked(); settled != nil {
 		return settled
 	}
-	return closed
+	return opened
 }
 
 // takeOver frees the request that is held and returns what the new one is to wait
 // for, and what tells that it is freed itself. The new one is released under the
 // lock, so that requests take over in the order in which their tasks start.
-func (h *Holder) takeOver(x Exchange) (left []<-chan struct{}, taken chan struct{}) {
+func (h *Holder) takeOver(x Exchange) (ended, taken *latch) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.taken != nil {
-		close(h.taken)
+		h.taken.open()
 	}
-	h.taken = make(chan struct{})
-	h.forgetLocked()
+	h.taken = newLatch()
 	x.Sent(ReleaseHeld)
-	h.left = append(h.left, x.scope.settles()) // the scope is closed when they have ended: it starts no more
-	return slices.Clone(h.left), h.taken
+	ended = x.scope.settles() // the scope is closed when its tasks have ended: it starts no more
+	if h.ended != nil && !h.ended.isOpen() {
+		ended = bothOpen(h.ended, ended)
+	}
+	h.ended = ended
+	return ended, h.taken
 }
 
 // leave notes that the request that was told of by taken is held no more.
-func (h *Holder) leave(taken chan struct{}) {
+func (h *Holder) leave(taken *latch) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.taken == taken {
 		h.taken = nil
-		h.forgetLocked()
 	}
-}
-
-// forgetLocked forgets what has ended.
-func (h *Holder) forgetLocked() {
-	h.left = slices.DeleteFunc(h.left, func(settled <-chan struct{}) bool {
-		select {
-		case <-settled:
-			return true
-		default:
-			return false
-		}
-	})
 }

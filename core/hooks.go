@@ -13,10 +13,12 @@ import (
 // A hookedRun is one run of a task with Hooks.Run around it.
 type hookedRun struct {
 	job      *job
-	once     sync.Once
-	ctx      context.Context // what next was called with
+	ran      sync.WaitGroup
+	mu       sync.Mutex // protects the next three
+	over     bool       // Run has returned: next runs nothing
 	called   bool
-	returned bool
+	ctx      context.Context // what next was called with
+	exited   bool            // it called runtime.Goexit
 	panicked *PanicError
 	err      error
 }
@@ -29,9 +31,9 @@ func (p *Pool) runHook(ctx context.Context, j *job, derived *context.Context) er
 	hookPanicked, err := p.callRun(ctx, j, r)
 	switch {
 	case r.panicked != nil:
-		panic(r.panicked) // it stays the task's fate, even if the hook recovered it
-	case r.called && !r.returned:
-		runtime.Goexit() // it was on a goroutine of the hook's
+		panic(r.panicked) // it stays the task's fate, whatever the hook makes of it
+	case r.exited:
+		runtime.Goexit()
 	case hookPanicked && !r.called:
 		return j.run(ctx)
 	case hookPanicked:
@@ -43,7 +45,10 @@ func (p *Pool) runHook(ctx context.Context, j *job, derived *context.Context) er
 func (p *Pool) callRun(ctx context.Context, j *job, r *hookedRun) (hookPanicked bool, err error) {
 	defer func() {
 		v := recover()
-		r.once.Do(func() {}) // a run on a goroutine of the hook's is waited for; from here on next runs nothing
+		r.mu.Lock()
+		r.over = true
+		r.mu.Unlock()
+		r.ran.Wait() // if the hook has left next behind
 		hookPanicked = v != nil
 		if hookPanicked && r.panicked == nil {
 			p.logHookPanic(ctx, "Run", v)
@@ -52,20 +57,50 @@ func (p *Pool) callRun(ctx context.Context, j *job, r *hookedRun) (hookPanicked 
 	return false, p.config.Hooks.Run(ctx, nameOf(j), r.next)
 }
 
-// next runs the task, the first time that it is called.
+// next runs the task, the first time that it is called. When Run has returned it
+// runs nothing.
 func (r *hookedRun) next(ctx context.Context) error {
-	r.once.Do(func() {
+	r.mu.Lock()
+	first := !r.called && !r.over
+	if first {
 		r.called, r.ctx = true, ctx
-		defer func() {
-			if v := recover(); v != nil {
-				r.panicked = &PanicError{Value: v, Stack: debug.Stack()}
-				panic(v)
-			}
-		}()
-		r.err = r.job.run(ctx)
-		r.returned = true
-	})
+		r.ran.Add(1)
+	}
+	called := r.called
+	r.mu.Unlock()
+	switch {
+	case first:
+		r.run(ctx)
+	case !called:
+		return errEnded
+	}
+	r.ran.Wait()
 	return r.err
+}
+
+// run runs the task. A panic ends here: the hook may have called next on a goroutine
+// of its own, where it would end the process. A Goexit cannot be stopped, and ends
+// that goroutine.
+func (r *hookedRun) run(ctx context.Context) {
+	r.exited = true
+	defer func() {
+		defer r.ran.Done()
+		v := recover()
+		switch v := v.(type) {
+		case nil:
+			if r.exited {
+				r.err = ErrGoexit
+			}
+			return
+		case *PanicError: // of another pool
+			r.panicked = v
+		default:
+			r.panicked = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+		r.exited, r.err = false, r.panicked
+	}()
+	r.err = r.job.run(ctx)
+	r.exited = false
 }
 
 // callEnded calls Hooks.Ended, if there is one.
@@ -81,8 +116,17 @@ func (p *Pool) callDrained(s *scope) {
 	p.lock()
 	r := s.reportLocked()
 	p.mu.Unlock()
-	defer p.recoverHook(s.ctx(), "Drained")
-	p.config.Hooks.Drained(s.ctx(), r)
+	ctx, end := s.hookContext()
+	defer end()
+	defer p.recoverHook(ctx, "Drained")
+	p.config.Hooks.Drained(ctx, r)
+}
+
+// hookContext is the context of a task of the scope, for a hook that is called for
+// none of them.
+func (s *scope) hookContext() (ctx context.Context, end func()) {
+	j := &job{scope: s}
+	return j.ctx(), j.endLife
 }
 
 // recoverHook is deferred around a hook.

@@ -103,11 +103,11 @@ func TestRefusedIsToldOfAllThatACallWasToAdd(t *testing.T) {
 		wantErr(t, "Submit", s.Submit(taskpool.Job{Name: "a", Run: nop}, taskpool.Job{Name: "b", Run: nop}, taskpool.Job{Name: "c", Run: nop}), taskpool.ErrOverloaded)
 		inner := taskpool.FromContext(context.WithValue(ctx, spanKey{}, "handler"))
 		wantErr(t, "OnSuccess", inner.OnSuccess(nop, nop, nop), taskpool.ErrOverloaded)
-		wantErr(t, "nil", inner.OnSuccess(nil), taskpool.ErrNilTask) // a mistake, not a refusal
+		wantErr(t, "nil", inner.OnSuccess(nil), taskpool.ErrNilTask) // a mistake: no hook, but it counts
 		const overloaded = "taskpool: overloaded: the queue limit is reached"
 		equal(t, "told", told.String(), "3 github.com/elite-libs/taskpool/core_test.nop <nil> "+overloaded+" 3 c request "+overloaded+
 			" 3 github.com/elite-libs/taskpool/core_test.nop handler "+overloaded)
-		equal(t, "refused", p.Stats().Refused, 9)
+		equal(t, "refused", p.Stats().Refused, 10)
 		p.Resume()
 	})
 }

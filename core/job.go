@@ -99,15 +99,28 @@ func (j *Job) check() error {
 
 func (j *Job) checkOptions() error {
 	if int(j.Start) >= len(startNames) {
-		return fmt.Errorf("taskpool: unknown Start %d", j.Start)
+		return fmt.Errorf("%w: unknown Start %d", ErrBadJob, j.Start)
 	}
 	if j.Priority < PriorityLow || j.Priority > PriorityHigh {
-		return fmt.Errorf("taskpool: unknown Priority %d", j.Priority)
+		return fmt.Errorf("%w: unknown Priority %d", ErrBadJob, j.Priority)
 	}
 	if j.Delay < 0 {
-		return fmt.Errorf("taskpool: a negative Delay, %v", j.Delay)
+		return fmt.Errorf("%w: a negative Delay, %v", ErrBadJob, j.Delay)
 	}
 	return nil
+}
+
+// nthTask says which task of a call err speaks of, if that is a question.
+func nthTask(i, of int, name string, err error) error {
+	switch {
+	case of > 1 && name != "":
+		return fmt.Errorf("%w (task %q, number %d of %d)", err, name, i+1, of)
+	case of > 1:
+		return fmt.Errorf("%w (task number %d of %d)", err, i+1, of)
+	case name != "":
+		return fmt.Errorf("%w (task %q)", err, name)
+	}
+	return err
 }
 
 // light reports whether the job has nothing that few jobs have: a job that says no

@@ -2,6 +2,7 @@ package taskpool
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync/atomic"
 )
@@ -36,6 +37,7 @@ type scope struct {
 	valueless bool            // request is the framework's to reuse: tasks do not see its values
 	refused   bool            // begun after Done
 	stage     stage
+	shared    atomic.Pointer[life] // of its plain tasks; nil as long as nobody has asked
 
 	// What follows is protected by pool.mu.
 	hadTasks   bool
@@ -45,17 +47,18 @@ type scope struct {
 	loans      int32 // waits in the name of one of them, a finished one's included
 	fates      tally[int32]
 	line       line
-	held       fifo  // staged
-	rare       *rare // made when used
+	staged     fifo
+	extras     *extras // made when used
 	outcome    Outcome
-	settled    chan struct{} // closed when live becomes 0; nil if nobody waits
-	prev, next *scope        // in pool.handling, then pool.returned
-	due        int64         // ticks at which the sweep releases it
+	settled    *latch // opened when live becomes 0; nil if nobody waits
+	prev, next *scope // in pool.handling, then pool.returned
+	due        int64  // ticks at which the sweep releases it
 }
 
-// A rare is what few scopes need.
-type rare struct {
-	side    *[levels]line // for other priorities than Normal
+// An extras is what few scopes need.
+type extras struct {
+	fates   *tally[uint64] // what the scope's own counts have no room for
+	side    *[levels]line  // for other priorities than Normal
 	results []Result
 	omitted int
 }
@@ -71,7 +74,7 @@ func (s *scope) isRoot() bool { return s == &s.pool.root }
 // closedLocked: its handler has returned and nothing is left to end. Nothing can
 // be added then, so it stays closed.
 func (s *scope) closedLocked() bool {
-	return s.stage.Load() >= stageLeaving && s.live == 0 && s.held.size == 0
+	return s.stage.Load() >= stageLeaving && s.live == 0 && s.staged.size == 0
 }
 
 // open reports whether the handler has not returned.
@@ -81,16 +84,17 @@ func (s *scope) open() bool { return s.stage.Load() < stageLeaving }
 // without an allocation. Here and below, inner is the context whose values the
 // tasks get, nil for the scope's own.
 func (s *scope) add(start Start, tasks []Task, inner context.Context) error {
-	plain := s.pool.plain && inner == nil
+	// The tasks of a pool that is gone with its request have no Done to end the pool's context.
+	plain := s.pool.plain && inner == nil && (s.pool.source == nil || !s.isRoot())
 	if plain && start == StartNow {
 		return s.addNow(tasks)
 	}
 	var few [fewSlots]slot
 	slots := few[:0]
-	for _, t := range tasks {
+	for i, t := range tasks {
 		switch {
 		case t == nil:
-			return ErrNilTask
+			return s.refuse(len(tasks), nthTask(i, len(tasks), "", ErrNilTask))
 		case plain:
 			slots = append(slots, plainSlot(t, start))
 		default:
@@ -102,9 +106,9 @@ func (s *scope) add(start Start, tasks []Task, inner context.Context) error {
 
 // addNow is add for plain tasks that start at once: nothing is to be made for them.
 func (s *scope) addNow(tasks []Task) error {
-	for _, t := range tasks {
+	for i, t := range tasks {
 		if t == nil {
-			return ErrNilTask
+			return s.refuse(len(tasks), nthTask(i, len(tasks), "", ErrNilTask))
 		}
 	}
 	p := s.pool
@@ -131,7 +135,7 @@ func (s *scope) submit(jobs []Job, inner context.Context) error {
 	slots := few[:0]
 	for i := range jobs {
 		if err := jobs[i].check(); err != nil {
-			return err
+			return s.refuse(len(jobs), nthTask(i, len(jobs), jobs[i].Name, err))
 		}
 		var of promise
 		if a := jobs[i].async; a != nil {
@@ -144,11 +148,12 @@ func (s *scope) submit(jobs []Job, inner context.Context) error {
 
 // submitAsync is submit for one job of Async, whose func is work.
 func (s *scope) submitAsync(j *Job, work any, of promise, inner context.Context) error {
+	err := j.checkOptions()
 	if work == nil {
-		return ErrNilTask
+		err = ErrNilTask
 	}
-	if err := j.checkOptions(); err != nil {
-		return err
+	if err != nil {
+		return s.refuse(1, nthTask(0, 1, j.Name, err))
 	}
 	one := [1]slot{s.newJob(j, work, of, inner)}
 	return s.accept(one[:])
@@ -165,7 +170,7 @@ func (s *scope) accept(slots []slot) error {
 	if err == nil {
 		for _, slot := range slots {
 			if _, _, start := unpack(slot); s.stage.Load() < stageSent && start != StartNow {
-				s.held.push(slot, &p.spare, false)
+				s.staged.push(slot, &p.spare, false)
 				p.staged++
 			} else {
 				s.startLocked(slot)
@@ -177,6 +182,14 @@ func (s *scope) accept(slots []slot) error {
 	if err != nil {
 		s.callRefused(slots, err)
 	}
+	return err
+}
+
+// refuse counts n tasks as refused, for what is wrong with one of them.
+func (s *scope) refuse(n int, err error) error {
+	s.pool.lock()
+	defer s.pool.mu.Unlock()
+	s.pool.refused += uint64(n)
 	return err
 }
 
@@ -266,7 +279,7 @@ func (s *scope) lineLocked(of level) *line {
 	if of == normal {
 		return &s.line
 	}
-	r := s.rareLocked()
+	r := s.extrasLocked()
 	if r.side == nil {
 		r.side = new([levels]line)
 		for i := range r.side {
@@ -276,19 +289,31 @@ func (s *scope) lineLocked(of level) *line {
 	return &r.side[of]
 }
 
-func (s *scope) rareLocked() *rare {
-	if s.rare == nil {
-		s.rare = new(rare)
+func (s *scope) extrasLocked() *extras {
+	if s.extras == nil {
+		s.extras = new(extras)
 	}
-	return s.rare
+	return s.extras
 }
 
 // countLocked counts one fate, in the scope and the pool, and reports whether
 // its result is to be kept.
 func (s *scope) countLocked(f Fate) (keep bool) {
-	s.fates[f]++
+	if s.fates[f]++; s.fates[f] == math.MaxInt32 {
+		s.carryLocked(f)
+	}
 	s.pool.fates[f]++
 	return s.pool.config.Results.keeps(f)
+}
+
+// carryLocked keeps a count that has become as large as a scope has room for.
+func (s *scope) carryLocked(f Fate) {
+	of := s.extrasLocked()
+	if of.fates == nil {
+		of.fates = new(tally[uint64])
+	}
+	of.fates[f] += uint64(s.fates[f])
+	s.fates[f] = 0
 }
 
 func (s *scope) keepLocked(r Result) {
@@ -301,7 +326,7 @@ func (s *scope) keepLocked(r Result) {
 	if s.isRoot() {
 		return
 	}
-	if of := s.rareLocked(); len(of.results) < limit {
+	if of := s.extrasLocked(); len(of.results) < limit {
 		of.results = append(of.results, r)
 	} else {
 		of.omitted++
@@ -318,7 +343,7 @@ func (s *scope) liveEndedLocked() {
 
 func (s *scope) lastEndedLocked() {
 	if s.settled != nil {
-		close(s.settled)
+		s.settled.open()
 		s.settled = nil
 	}
 	p := s.pool
@@ -330,11 +355,15 @@ func (s *scope) lastEndedLocked() {
 
 func (s *scope) reportLocked() Report {
 	var r Report
-	if of := s.rare; of != nil {
+	if of := s.extras; of != nil {
 		r.Results, r.Omitted = slices.Clone(of.results), of.omitted
 	}
 	for f, n := range s.fates {
-		r.count(Fate(f), int(n))
+		total := int(n)
+		if of := s.extras; of != nil && of.fates != nil {
+			total += int(of.fates[f])
+		}
+		r.count(Fate(f), total)
 	}
 	if s.stage.Load() == stageSent {
 		r.Outcome = s.outcome
@@ -350,9 +379,9 @@ func (s *scope) sentLocked(r Release) {
 		return
 	}
 	p.returned.remove(s)
-	for s.held.size > 0 {
+	for s.staged.size > 0 {
 		p.staged--
-		s.startLocked(s.held.pop(&p.spare))
+		s.startLocked(s.staged.pop(&p.spare))
 	}
 	s.liveEndedLocked()
 	p.settleLocked()

@@ -62,12 +62,12 @@ func (p *Pool) lock() {
 }
 
 // openOutletLocked opens the outlet if it may be, and if enough wait to pay for
-// that. Where results are kept, or a slot was lent that may be the one of a task
-// that ends, each end has more to it than to be counted.
+// that. Where results are kept each end has more to it than to be counted, and
+// where a slot was lent, its task goes first when its wait is over.
 func (p *Pool) openOutletLocked() {
 	q := &p.root.line.rest
 	if c := q.head; c != nil && p.root.line.held == 0 && !c.mixed && p.rings.only(&p.root.line) &&
-		!p.watched && p.root.lent == 0 {
+		!p.watched && p.lent == 0 {
 		to := uint8(min(int(q.from)+int(q.size), len(c.slots)))
 		if to-q.from >= minClaims {
 			c.claims.open(q.from, to)
@@ -87,7 +87,6 @@ func (p *Pool) shutOutletLocked() {
 	}
 	p.queued -= int(n)
 	p.root.live -= n
-	p.root.fates[FateSucceeded] += n
 	p.fates[FateSucceeded] += uint64(n)
 	if q.size == n {
 		p.takeInLocked()

@@ -26,7 +26,7 @@ func PerRequest(c Config) Source {
 		config: c.withDefaults(),
 		live:   make(map[*Pool]struct{}),
 	}
-	s.ending.due, s.ending.finished = endless, make(chan struct{})
+	s.ending.due, s.ending.finished = endless, newLatch()
 	s.config.Lanes = maps.Clone(c.Lanes)
 	s.sweeps.owner = s
 	s.phase.Store(phaseOpen)
@@ -49,8 +49,8 @@ type perRequest struct {
 
 // Begin implements Source.
 func (s *perRequest) Begin(ctx context.Context) (context.Context, Exchange) {
-	if outer := handledIn(ctx); outer != nil && outer.pool.source == s {
-		return ctx, Exchange{scope: outer, joined: ctx}
+	if x, joins := joinScope(ctx, func(of *Pool) bool { return of.source == s }); joins {
+		return x.joined, x
 	}
 	return newPool(s.config, s).Begin(ctx)
 }

@@ -17,6 +17,7 @@ type Pool struct {
 	watched bool // somebody wants the result of every task
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
+	lives   sync.Map // by *job, the *life of a run whose context was asked for its end
 
 	source *perRequest // what made it for one request; nil if New did
 
@@ -44,7 +45,9 @@ type Pool struct {
 	handling scopeList // have tasks, handler not returned
 	returned scopeList // have tasks, handler returned, response not yet known to be sent; oldest first
 	drainer  *drainer
-	reclaims []*reclaim
+	recalls  atomic.Pointer[loan] // of tasks whose wait is over; written without mu
+	reclaims []*loan              // of those, the ones that have no slot yet
+	lent     int                  // slots of running tasks that wait
 	active   workerList
 	idle     *worker // for reuse
 	spare    spare
@@ -121,7 +124,7 @@ func (p *Pool) Submit(jobs ...Job) error {
 	}
 	for i := range jobs {
 		if err := unstaged(&jobs[i]); err != nil {
-			return err
+			return p.root.refuse(len(jobs), nthTask(i, len(jobs), jobs[i].Name, err))
 		}
 	}
 	return p.root.submit(jobs, nil)
@@ -132,7 +135,7 @@ func (p *Pool) submitAsync(j *Job, work any, of promise) error {
 		return ErrNoPool
 	}
 	if err := unstaged(j); err != nil {
-		return err
+		return p.root.refuse(1, nthTask(0, 1, j.Name, err))
 	}
 	return p.root.submitAsync(j, work, of, nil)
 }

@@ -2,8 +2,8 @@ package taskpool
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 )
 
@@ -12,15 +12,16 @@ import (
 // of times. A zero Promise is never settled.
 type Promise[T any] struct {
 	state   atomic.Uint32
-	waiters atomic.Pointer[chan struct{}] // closed when it is settled; made for the first who waits
+	waiters atomic.Pointer[latch] // opened when it is settled; made for the first who waits
 	value   T
 	err     error
 }
 
 // The states of a promise: err, and value if err is nil, stand once it is settled.
+// Whoever writes them, or reads the value before that, has made it busy.
 const (
 	promiseOpen = iota
-	promiseSettling
+	promiseBusy
 	promiseSettled
 )
 
@@ -74,7 +75,7 @@ func submitAsync(to Adder, job Job, work any, p promise) error {
 	case Scope:
 		return to.submitAsync(&job, work, p)
 	case nil:
-		return errNilAdder
+		return fmt.Errorf("taskpool: nil Adder, pass a *Pool or a Scope: %w", ErrNoPool)
 	}
 	job.async = &async{work, p}
 	if work != nil {
@@ -83,46 +84,39 @@ func submitAsync(to Adder, job Job, work any, p promise) error {
 	return to.Submit(job)
 }
 
-var (
-	errNilAdder  = errors.New("taskpool: nil Adder: pass a *Pool or a Scope")
-	errDiscarded = errors.New("taskpool: the task was discarded: the outcome of its request was another than it was staged for")
-)
-
 // Settled returns a channel that is closed when the task has its fate: for a
 // select, after which Await returns at once. It does not block, and lends no
 // worker: inside a task, use Await.
 func (p *Promise[T]) Settled() <-chan struct{} {
 	if p.state.Load() == promiseSettled {
-		return closed
+		return opened.opened
 	}
-	waiters := p.waiters.Load()
-	if waiters == nil {
-		c := make(chan struct{})
-		if waiters = &c; !p.waiters.CompareAndSwap(nil, waiters) {
-			waiters = p.waiters.Load()
-		}
-	}
-	if p.state.Load() == promiseSettled { // perhaps too early to see that somebody waits
-		return closed
-	}
-	return *waiters
+	return p.latch().opened
 }
 
-// closed is what those wait for who need not wait.
-var closed = func() <-chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
+// latch opens when the promise is settled.
+func (p *Promise[T]) latch() *latch {
+	l := p.waiters.Load()
+	if l == nil {
+		if l = newLatch(); !p.waiters.CompareAndSwap(nil, l) {
+			l = p.waiters.Load()
+		}
+		if p.state.Load() == promiseSettled { // perhaps too early to see that somebody waits
+			l.open()
+		}
+	}
+	return l
+}
 
 // Await waits until the task has its fate and returns its value. The error is the
-// task's own, a *PanicError, ErrGoexit, the refusal, or one that says that the
-// task was discarded, or canceled or abandoned by Done (then it wraps ErrDone,
-// unless the canceled task gave an error of its own). If ctx ends first it is the
+// task's own, a *PanicError, ErrGoexit, the refusal, ErrDiscarded, or, of a task that
+// Done canceled or abandoned, ErrCanceled, unless the canceled task gave an error of
+// its own. If ctx ends first it is the
 // cause of ctx, and the task goes on.
 //
 // Inside a task, with that task's context, Await lends the task's worker slot
-// while it waits, so that tasks may await each other even on one worker.
+// while it waits, so that tasks may await each other even on one worker, and goes on
+// ahead of all that is queued. If ctx has ended it lends nothing and returns at once.
 // Awaiting the promise of the very task is ErrSelfWait.
 func (p *Promise[T]) Await(ctx context.Context) (T, error) {
 	var zero T
@@ -132,16 +126,15 @@ func (p *Promise[T]) Await(ctx context.Context) (T, error) {
 	if j := jobOf(ctx); j != nil && j.promise == promise(p) {
 		return zero, ErrSelfWait
 	}
-	defer lend(ctx).end()
-	select {
-	case <-p.Settled():
-		return p.outcome()
-	case <-ctx.Done():
+	if ctx == nil {
+		ctx = context.Background()
 	}
-	if p.state.Load() == promiseSettled { // it may have been at the same moment
-		return p.outcome()
+	l := p.latch()
+	defer lend(ctx, l).end()
+	if !l.wait(ctx) {
+		return zero, context.Cause(ctx)
 	}
-	return zero, context.Cause(ctx)
+	return p.outcome()
 }
 
 // A promise is a Promise of whatever type, as a job sees it. It refers to nothing
@@ -155,24 +148,36 @@ type promise interface {
 // run runs the func that AsyncJob was given.
 func (p *Promise[T]) run(ctx context.Context, work any) error {
 	v, err := work.(func(context.Context) (T, error))(ctx)
-	if err == nil {
+	if err == nil && p.occupy() {
 		p.value = v
+		p.state.Store(promiseOpen)
 	}
 	return err
 }
 
+// occupy makes the promise busy, unless it is settled: an Adder may have submitted
+// the job twice, and an abandoned task may return after all.
+func (p *Promise[T]) occupy() bool {
+	for !p.state.CompareAndSwap(promiseOpen, promiseBusy) {
+		if p.state.Load() == promiseSettled {
+			return false
+		}
+		runtime.Gosched() // somebody copies a value
+	}
+	return true
+}
+
 // settle is called under the lock of the pool, or by AsyncJob for a refusal. The
 // first call counts: an Adder may submit a job twice, or refuse it and submit it
-// all the same. If there is an error the value is not looked at any more: an
-// abandoned task may still write it.
+// all the same.
 func (p *Promise[T]) settle(err error) {
-	if !p.state.CompareAndSwap(promiseOpen, promiseSettling) {
+	if !p.occupy() {
 		return
 	}
 	p.err = err
 	p.state.Store(promiseSettled)
-	if waiters := p.waiters.Load(); waiters != nil {
-		close(*waiters)
+	if l := p.waiters.Load(); l != nil {
+		l.open()
 	}
 }
 
@@ -183,7 +188,15 @@ func (p *Promise[T]) outcome() (value T, err error) {
 	return p.value, nil
 }
 
-func (p *Promise[T]) result() any { return p.value }
+// result is the value for a Report, of a run that has succeeded.
+func (p *Promise[T]) result() any {
+	if p.occupy() {
+		defer p.state.Store(promiseOpen)
+		return p.value
+	}
+	v, _ := p.outcome()
+	return v
+}
 
 // settle settles the promise of a job that has its fate.
 func (j *job) settle(f Fate, err error) {
@@ -192,11 +205,9 @@ func (j *job) settle(f Fate, err error) {
 	}
 	switch {
 	case f == FateDiscarded:
-		err = errDiscarded
+		err = ErrDiscarded
 	case f == FateSucceeded:
 		err = nil
-	case err == nil:
-		err = fmt.Errorf("taskpool: the task was %v", f)
 	}
 	j.promise.settle(err)
 }

@@ -12,7 +12,8 @@ func (s *scope) callRefused(slots []slot, err error) {
 	if p.config.Hooks.Refused == nil || len(slots) == 0 {
 		return
 	}
-	ctx := s.ctx()
+	ctx, end := s.hookContext()
+	defer end()
 	jobs := make([]Job, 0, len(slots))
 	for _, slot := range slots {
 		of, _ := asJob(slot)

@@ -34,6 +34,8 @@ type tally[N int32 | uint64] [len(fateNames)]N
 // A Result is what became of one task.
 type Result struct {
 	Name     string // the job's name, or the name of its function
+	Lane     string // empty: none
+	Priority Priority
 	Fate     Fate
 	Err      error         // nil if it succeeded or was discarded
 	Value    any           // of Async, under KeepAll
@@ -122,8 +124,14 @@ func (r *Report) count(f Fate, n int) {
 func describe(slot slot, f Fate, err error) Result {
 	r := Result{Name: nameOf(slot), Fate: f, Err: err, Attempts: 1}
 	j, ok := slot.(*job)
+	if ok {
+		r.Priority = j.priority
+		if f := j.full(); f != nil {
+			r.Lane = f.Lane
+		}
+	}
 	switch {
-	case !ok:
+	case !ok, j.accepted == 0:
 	case j.started == 0:
 		r.Attempts, r.Waited = 0, time.Duration(ticks()-j.accepted)
 	default:
@@ -131,7 +139,7 @@ func describe(slot slot, f Fate, err error) Result {
 		if failed := j.lastFailed(); failed != nil {
 			ended = failed.ended
 		}
-		r.Attempts = int(j.attempts)
+		r.Attempts = j.runs()
 		r.Waited, r.Ran = time.Duration(j.started-j.accepted), time.Duration(ended-j.started)
 		if j.promise != nil && f == FateSucceeded {
 			r.Value = j.promise.result()

@@ -108,5 +108,5 @@ func (p *Pool) again(j *fullJob, err error) (wait time.Duration, again bool) {
 
 func (p *Pool) logRetry(ctx context.Context, j *job, err error, wait time.Duration) {
 	p.log(ctx, slog.LevelDebug, "task will run again", slog.String("task", nameOf(j)), slog.Any("error", err),
-		slog.Int("attempt", int(j.attempts)), slog.Duration("wait", wait))
+		slog.Int("attempt", j.runs()), slog.Duration("wait", wait))
 }

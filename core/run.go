@@ -5,20 +5,24 @@ import (
 	"time"
 )
 
-// takenLocked notes that the job starts now, unless there is no time left for it.
-func (j *job) takenLocked(p *Pool) {
+// takenLocked notes that the job starts now, unless there is no time left for it. It
+// gives the job for the worker: a copy if it has run before.
+func (j *job) takenLocked(p *Pool) *job {
 	switch {
 	case j.fate != 0:
 	case p.phase.Load() == phaseClosed:
 		j.giveUpLocked()
 	case j.missesInLaneLocked(p):
 	default:
-		j.attempts++
 		j.started = ticks()
 		if f := j.full(); f != nil {
 			f.startedLocked(p)
+			if f.attempts > 1 {
+				return j.anew()
+			}
 		}
 	}
+	return j
 }
 
 // giveUpLocked decides how a job ends that Done leaves no time for: as canceled, or,
@@ -43,7 +47,7 @@ func isLate(s slot) bool {
 // endErr is the error of a job that ends without another run.
 func (j *job) endErr() error {
 	if j.fate == FateCanceled {
-		return errCut
+		return ErrCanceled
 	}
 	return j.lastErr()
 }
@@ -67,6 +71,7 @@ func (j *job) missesInLaneLocked(p *Pool) bool {
 
 func (j *fullJob) startedLocked(p *Pool) {
 	j.failed = nil
+	j.attempts++
 	if j.Lane != "" {
 		p.lanes[j.Lane].startLocked(j)
 	}
@@ -163,6 +168,7 @@ func (w *worker) retry() bool {
 	ctx := w.endedCtx()
 	p.logRetry(ctx, &j.job, w.err, wait)
 	p.callRetried(ctx, &j.job, w.err, wait)
+	w.endLife()
 	p.lock()
 	now := ticks()
 	if j.late = p.ending.misses(later(now, wait)); j.late { // Done was called meanwhile

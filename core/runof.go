@@ -27,12 +27,12 @@ func RunOf(ctx context.Context) (r Run, ok bool) {
 		return Run{}, false
 	}
 	j := jobOf(ctx)
-	if j == nil {
+	if j == nil || j.accepted == 0 { // which no hook watches
 		return Run{Attempt: 1}, true
 	}
 	r = Run{
 		Name: nameOf(j), Start: j.start, Priority: j.priority,
-		Attempt: int(j.attempts), Waited: time.Duration(j.started - j.accepted),
+		Attempt: j.runs(), Waited: time.Duration(j.started - j.accepted),
 	}
 	if f := j.full(); f != nil {
 		r.Lane = f.Lane

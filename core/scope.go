@@ -29,9 +29,9 @@ func FromContext(ctx context.Context) Scope {
 	case *plainContext:
 		return Scope{scope: s}
 	case *jobContext:
-		return Scope{scope: s, ctx: c.inner}
+		return Scope{scope: s, ctx: (*job)(c).values()}
 	case *runContext:
-		return Scope{scope: s, ctx: c.job.inner}
+		return Scope{scope: s, ctx: c.job.values()}
 	}
 	return Scope{scope: s, ctx: ctx}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"runtime"
+	"sync/atomic"
 )
 
 // A slot is one accepted task in a queue: two words, so that a plain func needs
@@ -25,16 +26,16 @@ type notice struct{}
 // func: a context of its own, hooks. There may be many, so its size counts; what
 // few have is in a fullJob.
 type job struct {
-	scope    *scope
-	inner    context.Context // whose values it gets; nil for the scope's own
-	work     any             // a Task, the func that Async was given, or the *fullJob that this is a part of
-	promise  promise         // nil if it is not of Async
-	accepted int64           // ticks
-	started  int64           // ticks of the last run; 0 if it never ran
-	attempts int32
-	fate     Fate // decided without another run; 0 else
-	start    Start
-	priority Priority
+	scope     *scope
+	inner     context.Context // whose values it gets; nil for the scope's own
+	work      any             // a Task, the func that Async was given, or the *fullJob that this is a part of
+	promise   promise         // nil if it is not of Async
+	accepted  int64           // ticks; 0 if it is a plain task that has a job for its context alone
+	started   int64           // ticks of the last run; 0 if it never ran
+	lifeState atomic.Uint32   // see life.go
+	fate      Fate            // decided without another run; 0 else
+	start     Start
+	priority  Priority
 }
 
 // A fullJob is a job that has other options than when it starts and how soon, or a
@@ -45,6 +46,7 @@ type fullJob struct {
 	alarm    alarm
 	failed   *failedRun // the last one, if it is to run again
 	lane     *lane      // while it runs
+	attempts int32
 	waits    waits
 	overrun  bool // it runs on after its timeout
 	late     bool // it has failed, and Done leaves no time for another run
@@ -79,7 +81,7 @@ func (s *scope) newJob(j *Job, work any, of promise, inner context.Context) *job
 		}
 		n = &f.job
 	}
-	n.scope, n.inner, n.promise, n.accepted = s, inner, of, ticks()
+	n.scope, n.inner, n.promise, n.accepted = s, s.inherit(inner), of, ticks()
 	n.start, n.priority = j.Start, j.Priority
 	return n
 }
@@ -88,6 +90,17 @@ func (s *scope) newJob(j *Job, work any, of promise, inner context.Context) *job
 func (j *job) full() *fullJob {
 	f, _ := j.work.(*fullJob)
 	return f
+}
+
+// runs is how often the job has run, the run that it is in included.
+func (j *job) runs() int {
+	switch f := j.full(); {
+	case f != nil:
+		return int(f.attempts)
+	case j.started != 0:
+		return 1
+	}
+	return 0
 }
 
 // lastFailed is the job's last run, if that failed and it is to run again.

@@ -138,7 +138,7 @@ func (w *worker) unseen() {
 
 func (j *job) infoLocked(now int64) TaskInfo {
 	info := TaskInfo{
-		Start: j.start, Priority: j.priority, Attempt: max(int(j.attempts), 1), Err: j.lastErr(),
+		Start: j.start, Priority: j.priority, Attempt: max(j.runs(), 1), Err: j.lastErr(),
 		Waited: time.Duration(now - j.accepted),
 	}
 	if f := j.full(); f != nil {
@@ -153,7 +153,7 @@ func (p place) infoLocked(now int64, at time.Time) TaskInfo {
 	info := TaskInfo{Start: start, Attempt: 1}
 	if j != nil {
 		info = j.infoLocked(now)
-		info.Attempt = int(j.attempts) + 1
+		info.Attempt = j.runs() + 1
 	} else if p.line != nil && p.line.oldest() != 0 {
 		info.Waited = time.Duration(now - p.line.oldest())
 	}

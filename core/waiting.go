@@ -196,7 +196,7 @@ func (v *view) staged() bool {
 }
 
 func (v *view) stagedBy(s *scope) bool {
-	for slot := range s.held.all() {
+	for slot := range s.staged.all() {
 		if !v.yield(place{slot: slot, scope: s, state: StateStaged}) {
 			return false
 		}

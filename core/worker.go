@@ -28,11 +28,12 @@ type worker struct {
 	pool       *Pool
 	prev, next *worker // in pool.active while it has a goroutine, else next in pool.idle
 
-	scope  *scope       // for whom it runs something now; nil if for nobody. Written under pool.mu, as the next two
-	job    *job         // what it runs, if that is a job
-	task   Task         // … if it is a plain task of a request
-	own    bool         // … if it is one of the pool's own. If it is none of these, it is a notice
-	latest atomic.Value // of the pool's own, the Task: the outlet may have given it, without the lock
+	scope  *scope               // for whom it runs something now; nil if for nobody. Written under pool.mu, as the next two
+	job    *job                 // what it runs, if that is a job
+	task   Task                 // … if it is a plain task of a request
+	own    bool                 // … if it is one of the pool's own. If it is none of these, it is a notice
+	latest atomic.Value         // of the pool's own, the Task: the outlet may have given it, without the lock
+	shared atomic.Pointer[life] // of the plain task of a request that it runs; nil if nobody has asked for it
 	step   step
 	fate   Fate
 	err    error
@@ -140,6 +141,7 @@ func (w *worker) takeLocked() bool {
 	if w.own {
 		w.own, w.latest = false, atomic.Value{}
 	}
+	p.grantLocked()
 	if !p.mayStartLocked() {
 		return false
 	}
@@ -158,11 +160,12 @@ func (w *worker) takeLocked() bool {
 		if w.own = s.isRoot(); w.own {
 			w.latest.Store(slot)
 		} else {
-			w.task = slot
+			if w.job = s.ownContext(slot); w.job == nil {
+				w.task = slot
+			}
 		}
 	case *job:
-		w.job = slot
-		slot.takenLocked(p)
+		w.job = slot.takenLocked(p)
 	case notice:
 		return true
 	}
@@ -264,6 +267,7 @@ func (w *worker) finish() {
 		w.report()
 		w.step = stepCount
 	}
+	w.endLife()
 	p.lock()
 	w.step = stepNone
 	if w.abandoned {
@@ -312,6 +316,7 @@ func (w *worker) report() {
 // scope's count, and whatever waits for the last one.
 func (w *worker) countLocked(f Fate, r *Result) {
 	p, s := w.pool, w.scope
+	w.endLife()
 	if !w.hasTask() {
 		p.busy--
 		p.notices--
@@ -326,11 +331,12 @@ func (w *worker) countLocked(f Fate, r *Result) {
 				j.stoppedLocked(p)
 			}
 			w.job.settle(f, r.Err)
+			w.job.endInheritance()
 		}
 		s.liveEndedLocked()
 	}
-	p.grantLocked()
 	p.settleLocked()
+	p.grantLocked() // after all that may have ended a wait
 }
 
 // freeLocked takes back the slot of a task that has run.
@@ -344,6 +350,7 @@ func (w *worker) freeLocked() {
 		// A goroutine that the task left behind waits in its name: the slot
 		// it lent was this one.
 		s.lent--
+		p.lent--
 	}
 }
 

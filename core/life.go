@@ -1,0 +1,157 @@
+package taskpool
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// A life is how long the context of a task lasts: until its run has returned and the
+// hooks have been told, or Done has cut the pool short. It is made when somebody asks for it, with Done, by
+// deriving or by context.AfterFunc: most tasks never do, and then it costs nothing.
+//
+// A run of a job has a life of its own. The plain tasks of a scope have one context,
+// so those that run when it is asked for share a life, which ends with the last of
+// them; those that start later are given a context each. The pool's own plain tasks
+// have the life of the pool.
+type life struct {
+	ctx     context.Context
+	end     context.CancelCauseFunc
+	sharers atomic.Int32 // running plain tasks that it is of
+}
+
+func (p *Pool) newLife() *life {
+	l := new(life)
+	l.ctx, l.end = context.WithCancelCause(p.ctx)
+	return l
+}
+
+// pastLife is the life of what has ended, for those who ask then.
+func (p *Pool) pastLife() context.Context {
+	if p.ctx.Err() != nil {
+		return p.ctx
+	}
+	return past
+}
+
+var past = func() context.Context {
+	ctx, end := context.WithCancelCause(context.Background())
+	end(errEnded)
+	return ctx
+}()
+
+// What is known of the life of a job. That it was asked for is kept in pool.lives.
+const (
+	lifeUnasked = iota
+	lifeAsked
+	lifePast
+)
+
+// life is what ends the job's context, if it is not asked for the pool's.
+func (j *job) life() context.Context {
+	p := j.scope.pool
+	switch j.lifeState.Load() {
+	case lifeUnasked:
+		return p.ctx
+	case lifeAsked:
+		if l, ok := p.lives.Load(j); ok {
+			return l.(*life).ctx
+		}
+	}
+	return p.pastLife()
+}
+
+// askLife is life for somebody who wants to be told of the end.
+func (j *job) askLife() context.Context {
+	if j.lifeState.Load() != lifeUnasked {
+		return j.life()
+	}
+	p := j.scope.pool
+	l := p.newLife()
+	if was, raced := p.lives.LoadOrStore(j, l); raced {
+		l.end(errEnded)
+		return was.(*life).ctx
+	}
+	if !j.lifeState.CompareAndSwap(lifeUnasked, lifeAsked) { // it has ended meanwhile
+		p.lives.Delete(j)
+		l.end(errEnded)
+	}
+	return l.ctx
+}
+
+// endLife tells those who have asked that the run is over.
+func (j *job) endLife() {
+	if j.lifeState.Swap(lifePast) != lifeAsked {
+		return
+	}
+	if l, ok := j.scope.pool.lives.LoadAndDelete(j); ok {
+		l.(*life).end(errEnded)
+	}
+}
+
+// anew is the job for another run: what the earlier one was given has ended.
+func (j *job) anew() *job {
+	return &job{scope: j.scope, inner: j.inner, work: j.work, promise: j.promise, accepted: j.accepted,
+		started: j.started, fate: j.fate, start: j.start, priority: j.priority}
+}
+
+// life is what ends the context of the scope's plain tasks, if it is not asked for
+// the pool's.
+func (s *scope) life() context.Context {
+	if l := s.shared.Load(); l != nil {
+		return l.ctx
+	}
+	return s.pool.ctx
+}
+
+// askLife is life for somebody who wants to be told of the end.
+func (s *scope) askLife() context.Context {
+	p := s.pool
+	if s.shared.Load() != nil || s.isRoot() {
+		return s.life()
+	}
+	p.lock()
+	defer p.mu.Unlock()
+	if s.shared.Load() != nil {
+		return s.life()
+	}
+	l := p.newLife()
+	for w := p.active.head; w != nil; w = w.next {
+		if w.scope == s && w.task != nil {
+			l.sharers.Add(1)
+		}
+	}
+	if l.sharers.Load() == 0 {
+		l.end(errEnded)
+	}
+	s.shared.Store(l)
+	for w := p.active.head; w != nil; w = w.next {
+		if w.scope == s && w.task != nil {
+			w.shared.Store(l)
+		}
+	}
+	return l.ctx
+}
+
+// ownContext is a job in place of a plain task of a scope whose shared context was
+// asked for its end; nil if it was not.
+func (s *scope) ownContext(t Task) *job {
+	if s.shared.Load() == nil || s.isRoot() {
+		return nil
+	}
+	return &job{scope: s, work: t}
+}
+
+// endLife tells those who have asked that the worker's run is over. finish calls it
+// before the task is counted, without the lock, and again with it: somebody may have
+// asked in between.
+func (w *worker) endLife() {
+	if w.job != nil {
+		w.job.endLife()
+	}
+	if l := w.shared.Load(); l != nil {
+		w.shared.Store(nil)
+		if l.sharers.Add(-1) == 0 {
+			l.end(errEnded)
+		}
+	}
+}
