@@ -30,7 +30,7 @@ func (p *Pool) Drain(ctx context.Context) (r Report, err error) {
 	}
 	p.lock()
 	switch {
-	case p.phase.Load() != phaseOpen && !p.ending.over:
+	case p.phase.Load() != phaseOpen && !p.over:
 		p.mu.Unlock()
 		return Report{}, ErrSuperseded
 	case p.quietLocked():
@@ -132,13 +132,23 @@ func (p *Pool) quietedLocked() {
 		p.takeReportLocked(&p.drainer.report)
 		close(p.drainer.done)
 		p.drainer = nil
-	case p.phase.Load() == phaseOpen || p.ending.over:
-	case p.phase.Load() == phaseClosed, p.handling.head == nil && p.returned.head == nil:
+	case p.finished == nil || p.over:
+	case p.phase.Load() == phaseClosed, !p.awaitedLocked() && p.returned.head == nil:
 		p.overLocked()
 	}
 	if p.listed && p.handling.head == nil && p.returned.head == nil {
 		p.unlistLocked()
 	}
+}
+
+// awaitedLocked reports whether Done waits for a handler.
+func (p *Pool) awaitedLocked() bool {
+	for s := p.handling.head; s != nil; s = s.next {
+		if !s.hijacked || s.live > 0 || s.held.size > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // supersedeLocked sends the waiting drainer away.

@@ -82,8 +82,9 @@ func (x Exchange) Reused(key any) {
 }
 
 // Returned tells that the handler chain has returned or panicked: adapters call
-// it. What o does not know may be zero; that the client has gone or the deadline
-// has passed is taken from the request's context. It reports whether the scope
+// it. What o does not know may be zero; that the deadline has passed is taken from the
+// request's context. Why else that has ended is the adapter's to say, in
+// Outcome.Disconnected: a middleware may have ended it as well as the client. It reports whether the scope
 // has had tasks: only then is there anything for Sent to release.
 //
 // Until Sent it may be called again when more is known, as where a framework
@@ -97,9 +98,7 @@ func (x Exchange) Returned(o Outcome) bool {
 	p := s.pool
 	o.Release, o.Vetoed = 0, nil
 	if s.open() {
-		ended := s.request.Err()
-		o.Expired = o.Expired || errors.Is(ended, context.DeadlineExceeded)
-		o.Disconnected = o.Disconnected || ended != nil && !o.Expired
+		o.Expired = o.Expired || errors.Is(s.request.Err(), context.DeadlineExceeded)
 		if p.phase.Load() == phaseOpen && s.stage.leave() {
 			s.outcome = o
 			s.stage.Store(stageReturned)
@@ -127,6 +126,20 @@ func (x Exchange) Returned(o Outcome) bool {
 		p.armSweepLocked(s)
 	}
 	return s.hadTasks
+}
+
+// Hijacked tells that the handler has taken the connection over: adapters call it, at
+// any time before Returned. Such a handler may run for as long as its client stays, so
+// that Done does not wait for it, only for the tasks of its scope.
+func (x Exchange) Hijacked() {
+	if x.scope == nil {
+		return
+	}
+	p := x.scope.pool
+	p.lock()
+	defer p.unlock()
+	x.scope.hijacked = true
+	p.settleLocked()
 }
 
 // Sent tells that the response is sent: adapters call it, after Returned, and

@@ -82,11 +82,10 @@ func (p *Pool) queueInLaneLocked(j *fullJob) {
 }
 
 // blockedLocked reports whether no task of the lane may start now, and if a time
-// ends that, sets the alarm. What is left only ends once Done was cut, and so does
-// what is held beyond its time.
+// ends that, sets the alarm.
 func (l *lane) blockedLocked() bool {
 	p := l.pool
-	if p.phase.Load() == phaseClosed {
+	if p.phase.Load() == phaseClosed { // what is left only ends
 		return false
 	}
 	if l.Limit > 0 && l.running >= l.Limit {
@@ -96,27 +95,11 @@ func (l *lane) blockedLocked() bool {
 		return false
 	}
 	now := ticks()
-	until := l.heldLocked(now)
+	l.forgetLocked(now)
 	if len(l.windows) == 0 && l.quota > 0 && l.running >= l.quota {
 		return true // a new window, of which no answer has come yet
 	}
-	if until <= now || l.missesLocked(now) {
-		return false
-	}
-	p.alarms.set(&l.alarm, until)
-	return true
-}
-
-// missesLocked reports whether the lane is held for longer than Done has time. While
-// a task of it runs, what that is answered may still end the hold.
-func (l *lane) missesLocked(now int64) bool {
-	e := &l.pool.ending
-	return e.due != endless && l.running == 0 && e.misses(l.heldLocked(now))
-}
-
-// heldLocked is until when a time keeps the lane's next task from starting.
-func (l *lane) heldLocked(now int64) (until int64) {
-	l.forgetLocked(now)
+	var until int64
 	for _, w := range l.windows {
 		if w.budget <= 0 {
 			until = max(until, w.reset)
@@ -125,7 +108,11 @@ func (l *lane) heldLocked(now int64) (until int64) {
 	if l.Rate > 0 && len(l.starts) == l.Rate {
 		until = max(until, later(l.starts[l.next], l.Per))
 	}
-	return until
+	if until <= now {
+		return false
+	}
+	p.alarms.set(&l.alarm, until)
+	return true
 }
 
 // startLocked notes that a job of the lane starts.

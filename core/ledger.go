@@ -39,6 +39,7 @@ type scope struct {
 
 	// What follows is protected by pool.mu.
 	hadTasks   bool
+	hijacked   bool  // its handler is not waited for
 	live       int32 // started and not ended: queued or running
 	running    int32
 	lent       int32 // of the running ones, how many have lent their slot
@@ -222,14 +223,11 @@ func (s *scope) startLocked(slot slot) {
 		return
 	}
 	s.live++
-	if f := j.full(); f != nil && f.Delay > 0 && j.fate == 0 {
-		if at := later(ticks(), f.Delay); !p.ending.misses(at) {
-			f.waits = waitsDelay
-			p.delayed++
-			p.alarms.set(&f.alarm, at)
-			return
-		}
-		j.giveUpLocked()
+	if f := j.full(); f != nil && f.Delay > 0 && j.fate == 0 && p.phase.Load() == phaseOpen {
+		f.waits = waitsDelay
+		p.delayed++
+		p.alarms.set(&f.alarm, later(ticks(), f.Delay))
+		return
 	}
 	p.queued++
 	s.queueJobLocked(j)

@@ -38,7 +38,6 @@ func (s *schedule) settle() {
 func (s *schedule) adopt() {
 	reclaimed := slices.DeleteFunc(slices.Clone(s.tasks), func(e *entry) bool { return e.state != isReclaiming })
 	free := s.inState(isRunning) < s.workers
-	s.giveUpHeld()
 	s.turns.before(s.ready())
 	var resumed []*entry
 	starts := 0
@@ -74,7 +73,7 @@ func (s *schedule) adopt() {
 			}
 		}
 	}
-	if err := s.turns.after(s.ready()); err != "" {
+	if err := s.turns.after(s.ready(), len(s.lanesOf)); err != "" {
 		s.fatalf("%s", err)
 	}
 }
@@ -183,13 +182,8 @@ func (s *schedule) checkFates(st taskpool.Stats) {
 	}
 	for _, e := range s.tasks {
 		logged := 0
-		switch e.fate {
-		case taskpool.FateFailed, taskpool.FatePanicked:
+		if e.fate == taskpool.FateFailed || e.fate == taskpool.FatePanicked {
 			logged = 1
-		case taskpool.FateCanceled, taskpool.FateAbandoned:
-			if logged = 1; s.fates.Canceled+s.fates.Abandoned > 100 { // not all have a line
-				logged = min(e.seen.logged, 1)
-			}
 		}
 		switch {
 		case e.seen.begun != e.runs:

@@ -37,38 +37,22 @@ func (s *schedule) wrapUp() {
 func (s *schedule) done() {
 	s.note("done")
 	d := new(doneCall)
-	ctx := context.Background()
-	var due time.Time
-	if s.maybe() {
-		due = s.now.Add(time.Duration(s.IntN(20))*500*time.Millisecond + 123_457) // at no other moment
-		s.note("    until %v", due.Sub(epoch))
-		ctx, d.release = context.WithDeadline(ctx, due)
-	}
-	ctx, d.cancel = context.WithCancel(ctx)
+	var ctx context.Context
+	ctx, d.cancel = context.WithCancel(context.Background())
 	s.dones = append(s.dones, d)
-	s.close(due)
+	if !s.closing {
+		s.close()
+	}
 	go func() {
 		d.report, d.err = s.p.Done(ctx)
 		s.noted(func() { d.returned = true })
 	}()
 }
 
-// conclude has Done cut if it has not ended, by its deadline or before, and checks
-// what it made of everything.
+// conclude cuts Done if it has not ended, and checks what it made of everything.
 func (s *schedule) conclude() {
-	cut := !s.over
-	cause := context.Canceled
-	if cut && !s.due.IsZero() && s.maybe() {
-		cause = context.DeadlineExceeded
-		s.pass(s.due.Add(-1))
-		s.settle()
-		cut = !s.over
-	}
-	lost := cut || s.count(func(e *entry) bool { return e.late || e.fate == taskpool.FateCanceled }) > 0
-	if !cut {
-		cause = context.DeadlineExceeded
-	}
 	start := time.Now()
+	cut := !s.over
 	late := time.Duration(0)
 	if cut {
 		s.note("cut")
@@ -79,11 +63,7 @@ func (s *schedule) conclude() {
 			late = time.Second
 		}
 		s.reported = s.fates.less(s.drained)
-		if cause == context.Canceled {
-			s.dones[s.IntN(len(s.dones))].cancel()
-		} else {
-			time.Sleep(1)
-		}
+		s.dones[s.IntN(len(s.dones))].cancel()
 		time.Sleep(late)
 	}
 	s.rest()
@@ -93,13 +73,10 @@ func (s *schedule) conclude() {
 			s.fatalf("Done has not returned after %v", elapsed(start))
 		case countsOf(d.report) != s.reported:
 			s.fatalf("Done: got %+v, want %+v", countsOf(d.report), s.reported)
-		case lost != errors.Is(d.err, cause), lost != (d.err != nil):
-			s.fatalf("Done: %v, want %v %v", d.err, lost, cause)
+		case cut != errors.Is(d.err, context.Canceled), cut != (d.err != nil):
+			s.fatalf("Done: %v", d.err)
 		}
 		d.cancel()
-		if d.release != nil {
-			d.release()
-		}
 	}
 	st := s.p.Stats()
 	s.checkFates(st)
@@ -136,8 +113,7 @@ func (m *model) cut(e *entry) {
 	case e.state == isQueued && e.decided != 0:
 		m.end(e, e.decided, e.err)
 	case !e.executing():
-		m.giveUp(e)
-		m.end(e, e.decided, e.err)
+		m.end(e, taskpool.FateCanceled, taskpool.ErrDone)
 	case stuck:
 		m.end(e, taskpool.FateAbandoned, taskpool.ErrDone)
 	case e.manner == givesUp:

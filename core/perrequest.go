@@ -23,10 +23,10 @@ import (
 // finished as soon as all that was added to it has ended, and refuses then.
 func PerRequest(c Config) Source {
 	s := &perRequest{
-		config: c.withDefaults(),
-		live:   make(map[*Pool]struct{}),
+		config:   c.withDefaults(),
+		live:     make(map[*Pool]struct{}),
+		finished: make(chan struct{}),
 	}
-	s.ending.due, s.ending.finished = endless, make(chan struct{})
 	s.config.Lanes = maps.Clone(c.Lanes)
 	s.sweeps.owner = s
 	s.phase.Store(phaseOpen)
@@ -39,12 +39,16 @@ type perRequest struct {
 	config Config
 	phase  atomic.Uint32 // written under mu
 
-	mu      sync.Mutex // protects what follows
-	live    map[*Pool]struct{}
-	sweeps  alarms        // of the pools
-	fates   tally[uint64] // of pools that were live
-	results latest
-	ending  ending
+	mu       sync.Mutex // protects what follows
+	live     map[*Pool]struct{}
+	sweeps   alarms        // of the pools
+	fates    tally[uint64] // of pools that were live
+	results  latest
+	cutCause error
+
+	finished   chan struct{} // closed when over; then these stand
+	doneReport Report
+	doneErr    error
 }
 
 // Begin implements Source.
@@ -70,11 +74,8 @@ func (p *Pool) listLocked(toRoot bool) error {
 	switch phase := s.phase.Load(); {
 	case phase == phaseClosed, phase == phaseClosing && toRoot:
 		return ErrDone
-	case phase == phaseClosing:
-		if p.phase.Load() == phaseOpen {
-			p.closingLocked()
-		}
-		p.ending.due = min(p.ending.due, s.ending.due) // nothing waits in it
+	case phase == phaseClosing && p.phase.Load() == phaseOpen:
+		p.closingLocked()
 	}
 	s.live[p] = struct{}{}
 	p.listed = true
@@ -134,34 +135,40 @@ func (s *perRequest) ringAlarms() {
 
 // Done implements Source.
 func (s *perRequest) Done(ctx context.Context) (Report, error) {
-	if ctx == nil {
-		ctx = context.Background()
-	}
 	if t := taskOf(ctx); t != nil && t.pool.source == s {
 		return Report{}, ErrSelfWait
 	}
-	s.close(dueOf(ctx))
-	return s.ending.wait(ctx, &s.config, s.cut)
+	s.close()
+	select {
+	case <-s.finished:
+	default:
+		defer lend(ctx).end()
+		select {
+		case <-s.finished:
+		case <-ctx.Done():
+			s.cut(context.Cause(ctx))
+			<-s.finished
+		}
+	}
+	r := s.doneReport
+	r.Results = slices.Clone(r.Results)
+	return r, s.doneErr
 }
 
-// close begins the end, unless it has begun, and has it come by the tick due.
-func (s *perRequest) close(due int64) {
+// close begins the end, unless it has begun.
+func (s *perRequest) close() {
 	s.mu.Lock()
-	first := s.phase.Load() == phaseOpen
-	if first {
+	var pools []*Pool
+	if s.phase.Load() == phaseOpen {
 		s.phase.Store(phaseClosing)
-		if len(s.live) == 0 {
+		pools = s.liveLocked()
+		if len(pools) == 0 {
 			s.overLocked()
 		}
 	}
-	var pools []*Pool
-	if first || due < s.ending.due {
-		s.ending.due = due
-		pools = s.liveLocked()
-	}
 	s.mu.Unlock()
 	for _, p := range pools {
-		p.close(due)
+		p.close()
 	}
 }
 
@@ -173,13 +180,13 @@ func (s *perRequest) cut(cause error) {
 		return
 	}
 	s.phase.Store(phaseClosed)
-	s.ending.cause = cause
+	s.cutCause = cause
 	pools := s.liveLocked()
 	s.mu.Unlock()
 	var cuts sync.WaitGroup
 	for _, p := range pools {
 		cuts.Go(func() {
-			p.close(endless) // if its turn has not come yet
+			p.close() // if its turn has not come yet
 			p.cut(cause)
 		})
 	}
@@ -190,7 +197,10 @@ func (s *perRequest) liveLocked() []*Pool { return slices.Collect(maps.Keys(s.li
 
 func (s *perRequest) overLocked() {
 	s.phase.Store(phaseClosed)
-	s.results.report(&s.ending.report, &s.fates, new(tally[uint64]))
+	s.results.report(&s.doneReport, &s.fates, new(tally[uint64]))
+	if s.cutCause != nil {
+		s.doneErr = &cutError{s.doneReport.Canceled, s.doneReport.Abandoned, s.cutCause}
+	}
 	s.sweeps.end()
-	s.ending.concludeLocked()
+	close(s.finished)
 }

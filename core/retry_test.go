@@ -294,6 +294,75 @@ func TestRetryIsNeverRefused(t *testing.T) {
 	})
 }
 
+func TestDoneEndsAWaitingRetryAsFailed(t *testing.T) {
+	for _, hooked := range []bool{false, true} {
+		t.Run(fmt.Sprintf("hooked=%v", hooked), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var e endings
+				var log logbook
+				c := taskpool.Config{Workers: 1, Logger: logger(&log)}
+				if hooked {
+					c.Hooks.Ended = e.hook
+				}
+				p := taskpool.New(c)
+				n := 0
+				promise, err := taskpool.AsyncJob(p, taskpool.Job{Name: "job", Retry: waits(0, time.Hour), Lane: "api"}, func(context.Context) (int, error) {
+					n++
+					time.Sleep(time.Second)
+					return 0, errTask
+				})
+				must(t, err)
+				time.Sleep(time.Minute)
+				equal(t, "retrying", balanced(t, p).Retrying, 1)
+				start := time.Now()
+				r := done(t, p)
+				equal(t, "took", elapsed(start), 0)
+				equal(t, "runs", n, 2)
+				res := r.Results[0]
+				equal(t, "result", fmt.Sprint(len(r.Results), res.Fate, res.Attempts, res.Waited, res.Ran), "1 failed 2 1s 1s")
+				wantErr(t, "its error", res.Err, errTask)
+				_, err = promise.Await(context.Background())
+				wantErr(t, "promise", err, errTask)
+				balanced(t, p)
+				all := log.all()
+				equal(t, "log", all[len(all)-1], "ERROR task failed task=job error=the task failed")
+				if hooked {
+					equal(t, "ended", e.once(t)["job"], taskpool.FateFailed)
+				}
+			})
+		})
+	}
+}
+
+func TestNothingIsRetriedOnceDoneIsCalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{Workers: 1})
+		must(t, p.Submit(taskpool.Job{Retry: waits(0, 0), Run: func(context.Context) error { time.Sleep(time.Second); return errTask }}))
+		synctest.Wait()
+		r := done(t, p)
+		equal(t, "attempts", r.Results[0].Attempts, 1)
+		equal(t, "fates", countsOf(r), counts{Failed: 1})
+	})
+}
+
+func TestDoneBesideARetryThatDecides(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{Workers: 1})
+		ended := make(chan taskpool.Report)
+		asked := 0
+		must(t, p.Submit(taskpool.Job{Run: failing, Retry: func(int, error) (time.Duration, bool) {
+			asked++
+			go func() { ended <- done(t, p) }()
+			time.Sleep(time.Second)
+			return 0, true
+		}}))
+		r := <-ended
+		equal(t, "attempts", r.Results[0].Attempts, 1)
+		equal(t, "asked", asked, 1)
+		balanced(t, p)
+	})
+}
+
 // The worker that a retry frees is the one that another task waits to have back.
 func TestRetryGivesAWaiterItsSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

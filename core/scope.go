@@ -22,6 +22,10 @@ func FromContext(ctx context.Context) Scope {
 		return Scope{scope: (*scope)(c)}
 	}
 	s := scopeOf(ctx)
+	if s == nil && ctx != nil {
+		kept, _ := ctx.Value(ContextKey).(Scope)
+		s = kept.scope
+	}
 	if s == nil {
 		return Scope{}
 	}

@@ -289,19 +289,15 @@ func (w *worker) report() {
 	if w.step < stepHook {
 		w.step = stepLog
 		w.result = describe(w.slot(), w.fate, w.err)
-		logged, late := w.fate == FateFailed || w.fate == FatePanicked, isLate(w.slot())
 		p.lock()
-		if w.abandoned {
-			p.mu.Unlock()
+		late := w.abandoned
+		w.reporting = !late
+		p.mu.Unlock()
+		if late {
 			return
 		}
-		w.reporting = true
-		if w.fate == FateCanceled || late {
-			logged = p.loseLocked(w.slot(), w.fate)
-		}
-		p.mu.Unlock()
-		if logged {
-			p.logFailure(ctx, w.result, late)
+		if w.fate == FateFailed || w.fate == FatePanicked {
+			p.logFailure(ctx, w.result)
 		}
 	}
 	w.step = stepHook

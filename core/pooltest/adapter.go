@@ -162,7 +162,7 @@ func checks(a Adapter) []check {
 		hijackChecks(), withheldChecks(), contextChecks(), capturedChecks(a), reuseChecks(),
 		reentryChecks(a), holdChecks(a), shutdownChecks(), http2ShutdownChecks(a), loadChecks(), hostileChecks())
 	if a.Handler != nil {
-		all = slices.Concat(all, httpChecks(), timeoutChecks())
+		all = slices.Concat(all, httpChecks(), timeoutChecks(), handedChecks(), signalChecks(a))
 	}
 	return slices.Concat(all, perRequestChecks(all))
 }

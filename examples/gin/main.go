@@ -31,6 +31,7 @@ func serve(ctx context.Context, p program.Program) error {
 	srv := &http.Server{
 		Handler:     router,
 		ReadTimeout: 10 * time.Second, // a client that sends slowly must not hold up a shutdown
+		IdleTimeout: time.Minute,      // and one that has left without a word is not kept
 	}
 	return httppool.ServeListener(ctx, srv, p.Listener, p.Source, p.Limit)
 }

@@ -56,9 +56,10 @@ func (m *mirror) run(ctx context.Context, repos []string, atOnce int) error {
 	if err := pool.Submit(jobs...); err != nil {
 		return err
 	}
-	report, err := pool.Done(ctx)
+	report, err := pool.Drain(ctx) // not Done, which ends the waiting for another run
 	if err != nil {
-		return err // what waited is canceled, and so is what ran
+		_, err = pool.Done(ctx) // which has ended: what waits is canceled, and so is what runs
+		return err
 	}
 	return report.Err()
 }
