@@ -1,4 +1,4 @@
-// Command fiber is the orders service on Fiber.
+// Command fiber is the orders service on Fiber v2.
 package main
 
 import (
