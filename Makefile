@@ -17,7 +17,7 @@ LINT_BIN    := .bin/golangci-lint-$(LINT)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
-run: go ## start the orders service (FRAMEWORK=nethttp, gin, echo or fiber; ADDR=127.0.0.1:8080; DURABLE=sqlite or postgres://…) and print a curl line to try
+run: go ## start the orders service (FRAMEWORK=nethttp, gin, echo, echo5, fiber or fiber3; ADDR=127.0.0.1:8080; DURABLE=sqlite or postgres://…) and print a curl line to try
 	@$(GO) build -o .bin/orders-$(FRAMEWORK) ./examples/$(FRAMEWORK)
 	@ADDR=$(ADDR) DURABLE='$(DURABLE)' exec .bin/orders-$(FRAMEWORK) # not go run, which hands on no SIGTERM
 

@@ -156,3 +156,14 @@ func (x Exchange) Sent(r Release) {
 	}
 	p.unlock()
 }
+
+// Value returns the key and the value by which FromContext finds the scope. An
+// adapter puts them where a framework's own contexts look for values, such as the
+// user values of fasthttp, so that the scope is found in them too; the framework
+// has to drop them with the request. The zero Exchange returns nil twice.
+func (x Exchange) Value() (key, value any) {
+	if x.scope == nil {
+		return nil, nil
+	}
+	return scopeKey{}, x.scope
+}

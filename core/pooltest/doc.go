@@ -48,7 +48,7 @@
 //   - exact, inexact: what is staged starts after the last write has returned, or as declared
 //   - h2, h2c: the same over HTTP/2, where a response is a stream and a window may be full
 //   - outcome, timeout: the outcome that the pool is told, and so what starts and what is discarded
-//   - hijack, pipelined, withheld body: connections that are used in other ways
+//   - hijack, pipelined, stream, withheld body: connections that are used in other ways
 //   - context, captured: what a task's context has, and has not, of its request and of others
 //   - reuse, twice, re-entry: one scope for one request
 //   - hold: with a taskpool.Hold the client has the response while tasks are blocked, and its end

@@ -29,6 +29,8 @@ func faults() []fault {
 	modest := said(exact("", observe), func(a *pooltest.Adapter) { a.Release = taskpool.ReleaseHandlerReturned })
 	noFlush := said(adapter("", observe), func(a *pooltest.Adapter) { a.NoFlush = true })
 	noHijack := said(adapter("", observe), func(a *pooltest.Adapter) { a.Hijack = 0 })
+	lateRecovery := said(recoveringInside(), func(a *pooltest.Adapter) { a.LateErrors, a.LateRecovery = true, true })
+	batches := said(exact("", observe), func(a *pooltest.Adapter) { a.Batches = true })
 	earlyStream := said(adapter("", armed(at(taskpool.ReleaseStreamClosed))), func(a *pooltest.Adapter) { a.HTTP2 = taskpool.ReleaseStreamClosed })
 
 	stealing := said(adapter("", thief), func(a *pooltest.Adapter) { a.HTTP2 = taskpool.ReleaseStreamClosed })
@@ -170,6 +172,14 @@ func faults() []fault {
 			adapter("", held(always)), "hold/without tasks/small", "held, without tasks: on the wire"},
 		{"Hold ignored where nothing can be flushed",
 			buffering(holdIgnored), "hold/is refused", "the handler runs"},
+		{"a hijacker that runs late is taken for no part of its request",
+			buffering(overTooEarly), "hijack/adds while the hijacker runs", "closed"},
+		{"a stream writer is taken for no part of its request",
+			buffering(overTooEarly), "stream/adds while the writer runs", "closed"},
+		{"a recovery answers, and is said not to",
+			lateRecovery, "hold/panic", "no complete response"},
+		{"responses to pipelined requests are sent one by one, and are said not to be",
+			batches, "pipelined/tasks before the next response", "released before the response was sent"},
 		{"one pool for all requests",
 			adapter("", on(stranger)), "per request/two requests have two pools", "two requests share a pool"},
 	}

@@ -1,4 +1,4 @@
-// Command echo is the orders service on Echo.
+// Command echo is the orders service on Echo v4.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Command fiber is the orders service on Fiber.
+// Command fiber is the orders service on Fiber v2.
 package main
 
 import (
@@ -19,6 +19,7 @@ func serve(ctx context.Context, p program.Program) error {
 	app := fiber.New(fiber.Config{
 		DisableStartupMessage: true,
 		ReadTimeout:           10 * time.Second, // a client that sends slowly must not hold up a shutdown
+		IdleTimeout:           time.Minute,      // and one that has left without a word is not kept
 	})
 	app.Use(fiberpool.Middleware(p.Source), recover.New())
 	app.Post("/orders", func(c *fiber.Ctx) error {

@@ -46,7 +46,7 @@ func consume(t *testing.T, env []string, version string, dirs ...string) {
 		get = append(get, path.Join(repository, d)+"@"+version)
 	}
 	programs := programsFor(t, dirs)
-	if slices.Contains(dirs, "gin") || slices.Contains(dirs, "echo") { // whose examples are served by it
+	if slices.ContainsFunc(dirs, func(dir string) bool { return slices.Contains([]string{"gin", "echo", "echo/echo5"}, dir) }) { // whose examples are served by it
 		get = append(get, path.Join(repository, "nethttp")+"@"+version)
 	}
 	output(t, dir, env, "go", get...)
@@ -102,6 +102,31 @@ import (
 func main() { fmt.Println(analysis.Validate([]*analysis.Analyzer{poolvet.Analyzer})) }
 `
 
+// fastpoolProgram uses what the adapters of both Fibers share, which is for no server.
+const fastpoolProgram = `package main
+
+import (
+	"errors"
+	"fmt"
+
+	fastpool "github.com/elite-libs/taskpool/fiber/fasthttp"
+)
+
+func main() { fmt.Println(errors.Unwrap(fastpool.ErrHold)) }
+`
+
+// later are the modules for the next major version of a framework, which have no program in README.md: that of the
+// elder has to be theirs, with what is replaced here.
+var later = map[string]struct {
+	elder    string
+	replaced *strings.Replacer
+}{
+	"echo/echo5": {"echo", strings.NewReplacer(repository+`/echo"`, repository+`/echo/echo5"`,
+		"labstack/echo/v4", "labstack/echo/v5", "echo.Context", "*echo.Context")},
+	"fiber/fiber3": {"fiber", strings.NewReplacer(repository+`/fiber"`, repository+`/fiber/fiber3"`,
+		"gofiber/fiber/v2", "gofiber/fiber/v3", "*fiber.Ctx", "fiber.Ctx")},
+}
+
 // programsFor are the programs for some modules, by module.
 func programsFor(t *testing.T, dirs []string) map[string]program {
 	t.Helper()
@@ -113,15 +138,25 @@ func programsFor(t *testing.T, dirs []string) map[string]program {
 	if slices.Contains(dirs, "core/poolvet") {
 		programs["core/poolvet"] = program{source: poolvetProgram}
 	}
+	if slices.Contains(dirs, "fiber/fasthttp") {
+		programs["fiber/fasthttp"] = program{source: fastpoolProgram}
+	}
 	for _, b := range readme(t).programs() {
 		for _, dir := range dirs {
-			if marks[dir] == "" || !strings.Contains(b.text, marks[dir]) {
+			mark, since := marks[dir], later[dir]
+			if since.elder != "" {
+				mark = marks[since.elder]
+			}
+			if mark == "" || !strings.Contains(b.text, mark) {
 				continue
 			}
 			p := program{source: b.program(t)}
 			if strings.Contains(p.source, `":8080"`) {
 				p.addr = freeAddress(t)
 				p.source = b.listeningOn(t, p.addr)
+			}
+			if since.elder != "" {
+				p.source = since.replaced.Replace(p.source)
 			}
 			programs[dir] = p
 		}
