@@ -1,7 +1,7 @@
 # Everything that is done to this repository. `make help` lists it.
 
 GO          ?= go
-MODULES     := $(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod))
+MODULES     := $(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod */*/*/go.mod))
 PACKAGES    := $(addsuffix /...,$(addprefix ./,$(MODULES)))
 FRAMEWORK   ?= nethttp
 ADDR        ?= 127.0.0.1:8080
