@@ -235,7 +235,7 @@ func hooksSeeStoredTasksAsOthers[TTx any](t *testing.T, db *database[TTx]) {
 			if mode == "after" {
 				panic("after")
 			}
-			if again := next(ctx); again != err {
+			if again := next(ctx); !errors.Is(again, err) {
 				t.Errorf("a second call of next gave %v", again)
 			}
 			return err
