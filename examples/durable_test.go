@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	taskpool "github.com/elite-libs/taskpool/core"
 	"github.com/elite-libs/taskpool/core/riverpool"
 	echopool "github.com/elite-libs/taskpool/echo"
+	"github.com/elite-libs/taskpool/examples/orders"
 	fiberpool "github.com/elite-libs/taskpool/fiber"
 	ginpool "github.com/elite-libs/taskpool/gin"
 	httppool "github.com/elite-libs/taskpool/nethttp"
@@ -185,5 +187,29 @@ func TestStoredTasksHeedTheOutcome(t *testing.T) {
 				t.Errorf("got rows %s, %d more runs, %v, want %s", rows, len(ran), err, want)
 			}
 		})
+	}
+}
+
+// TestDurableOrdersAreThereAfterAKill, unlike those in memory, and so is what became of them.
+func TestDurableOrdersAreThereAfterAKill(t *testing.T) {
+	t.Parallel()
+	binary, dir := build(t, "nethttp"), t.TempDir()
+	args := []string{"-durable", "sqlite", "-receipts", dir, "-slow", "0"}
+	first := serve(t, binary, args...)
+	id := first.order(t, fine, http.StatusCreated)
+	rejected := first.order(t, strings.Replace(fine, `"quantity":2`, `"quantity":1001`, 1), http.StatusConflict)
+	checkFates(t, first.settled(t, id), map[string]string{"audit": "succeeded", "released": "succeeded", "alert": "discarded", "deliver": "succeeded"})
+	checkFates(t, first.settled(t, rejected), map[string]string{"audit": "succeeded", "released": "succeeded", "alert": "succeeded"})
+	if _, err := os.Stat(filepath.Join(dir, orders.ReceiptKey(id))); err != nil {
+		t.Error(err)
+	}
+	first.signal(t, syscall.SIGKILL)
+	first.wait(t)
+
+	second := serve(t, binary, args...)
+	checkFates(t, second.settled(t, id), map[string]string{"deliver": "succeeded"})
+	checkFates(t, second.settled(t, rejected), map[string]string{})
+	if status, err := second.get("/orders/nobody", nil); err != nil || status != http.StatusNotFound {
+		t.Errorf("got %d, %v, want 404", status, err)
 	}
 }
