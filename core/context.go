@@ -81,7 +81,7 @@ func (s *scope) taskValue(key any, j *job) any {
 	if v := s.pool.ctx.Value(key); v != nil || values == nil {
 		return v
 	}
-	return values.Value(key)
+	return copyOrNone(values, key, values.Value(key))
 }
 
 // A runContext is a jobContext with a timeout. It has a type of its own so that

@@ -139,7 +139,9 @@ func (q *fifo) skipped() bool {
 	case q.size == 0:
 		q.head, q.tail, q.from, q.to = nil, nil, 0, 0
 	case int(q.from) == len(q.head.slots):
-		q.head, q.from = q.head.next, 0
+		c := q.head
+		q.head, q.from = c.next, 0
+		c.next = nil // who still holds c, as a spare one of its batch does, must not hold all that came after it
 	default:
 		return false
 	}

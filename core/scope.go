@@ -85,9 +85,9 @@ func (s Scope) submitAsync(j *Job, work any, of promise) error {
 // for the scope's own.
 func (s Scope) inner() context.Context {
 	if s.ctx == nil || s.scope.reused != nil && s.ctx.Value(s.scope.reused) != nil {
-		return nil
+		return s.scope.copied(nil)
 	}
-	return s.ctx
+	return s.scope.copied(s.ctx)
 }
 
 // Fail makes the request a failed one, whatever its status: the handler's veto.

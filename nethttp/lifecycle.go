@@ -24,7 +24,7 @@ func Begin(src taskpool.Source, w http.ResponseWriter, r *http.Request) (Exchang
 		return Exchange{}, w, r
 	}
 	o := &observer{base: w, ctx: r.Context(), http2: r.ProtoMajor == 2}
-	ctx, exchange := src.Begin(o.ctx)
+	ctx, exchange := src.Begin((*lookups)(o))
 	o.exchange = exchange
 	if r.ProtoMajor == 1 {
 		o.conn, _ = o.ctx.Value(connKey{}).(*conn)

@@ -21,6 +21,10 @@ func (o *origins) of(e ast.Expr) kind {
 		if o.of(e.X) == memory {
 			return memory
 		}
+	case *ast.IndexExpr:
+		return o.part(e.X, e)
+	case *ast.StarExpr:
+		return o.part(e.X, e)
 	case *ast.SelectorExpr:
 		return o.ofField(o.of(e.X), e)
 	case *ast.CallExpr:
@@ -39,6 +43,10 @@ func (o *origins) ofField(base kind, e *ast.SelectorExpr) kind {
 		return body
 	case (base == reused || base == copied) && isRequest(t):
 		return request // gin.Context.Request
+	case base == reused && isNamed(t, ginPath, "Params"):
+		return reused // gin.Context.Params: the next request's are written over them
+	case base == memory:
+		return o.part(e.X, e)
 	case base == reused && isWriter(t), base == writer && isWriter(t):
 		return writer // gin.Context.Writer, echo.Response.Writer
 	}
@@ -86,6 +94,8 @@ func (o *origins) ofFunction(f *types.Func, call *ast.CallExpr) kind {
 		return o.of(call.Args[1])
 	case isFunc(f, httpPath, "NewResponseController") && len(call.Args) == 1 && o.of(call.Args[0]) == writer:
 		return writer
+	case isFunc(f, chiPath, "RouteContext") && len(call.Args) == 1 && (o.of(call.Args[0]) == canceled || o.of(call.Args[0]) == detached):
+		return reused
 	case isReader(f) && len(call.Args) > 0 && o.of(call.Args[0]) == body:
 		return body
 	case !isDeriving(f) || len(call.Args) == 0:
@@ -103,9 +113,6 @@ func (o *origins) ofFunction(f *types.Func, call *ast.CallExpr) kind {
 	}
 	return none
 }
-
-// fiberMemory are the methods of Fiber's context that return memory of the request.
-var fiberMemory = []string{"Body", "BodyRaw", "Cookies", "FormValue", "Get", "GetReqHeader", "GetRespHeader", "Host", "Hostname", "Method", "OriginalURL", "Params", "Path", "Query"}
 
 func (o *origins) ofMethod(base kind, f *types.Func, sel *ast.SelectorExpr, call *ast.CallExpr) kind {
 	result := types.Type(nil)
@@ -136,16 +143,12 @@ func (o *origins) ofMethod(base kind, f *types.Func, sel *ast.SelectorExpr, call
 		return userContext
 	case isFiber(x) && isNamed(result, fasthttpPath, "RequestCtx"):
 		return reused
-	case isFiber(x) && !o.immutable && isMemory(result) && slices.Contains(fiberMemory, f.Name()):
+	case isFiber(x) && !o.immutable && slices.Contains(fiberMemory, f.Name()) && holdsMemory(result):
 		return memory
+	case isNamed(x, echoPath, "Context") && (f.Name() == "ParamValues" || f.Name() == "PathValues"):
+		return reused // the next request's are written over them
+	case isNamed(result, "mime/multipart", "FileHeader"):
+		return upload
 	}
 	return none
-}
-
-// isMemory reports whether t is string or []byte.
-func isMemory(t types.Type) bool {
-	if s, ok := types.Unalias(t).(*types.Slice); ok {
-		return types.Identical(s.Elem(), types.Typ[types.Byte])
-	}
-	return types.Identical(t, types.Typ[types.String])
 }

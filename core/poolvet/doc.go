@@ -13,9 +13,10 @@
 //   - A go statement in a handler that uses the request's context, the request
 //     itself, or the context of Gin, Echo or Fiber.
 //   - A task that captures the response writer, the context of Gin, Echo or
-//     Fiber, or a string that Fiber gave out; and what it uses of a captured
+//     Fiber, what they use again (Gin's Params, Echo's ParamValues), an uploaded
+//     file, or a string that Fiber gave out; and what it uses of a captured
 //     *http.Request that ends with the handler: the body, what reads the body,
-//     the context.
+//     the context, chi's route.
 //   - The error of Add, AfterResponse, OnSuccess, OnFailure, Submit or AsyncJob
 //     that is dropped. Assigning it to _ is a decision, and is not reported.
 //
@@ -54,11 +55,24 @@
 // be used, and so may what only reads those values: Value, context.Cause, log/slog,
 // and functions whose name ends in FromContext.
 //
+// # chi's route
+//
+// chi uses its RouteContext again for other requests. From the context that it is
+// given a task may read it, with chi.URLParamFromCtx: httppool.Middleware has a copy
+// put there. A task that has captured it, or reads it from the request or a
+// context of the handler's, is reported.
+//
 // # Fiber's strings
 //
-// A string or byte slice that a method of Fiber's context returns is reported
-// where a task captures it, unless the package makes its app with Immutable.
-// Where another package does, the flag -poolvet.immutable says so.
+// A string, byte slice, or list or map of strings that a method of Fiber's context
+// returns is reported where a task captures it, unless the package makes its app
+// with Immutable. Where another package does, the flag -poolvet.immutable says so.
+//
+// The same goes for a local variable that BodyParser, CookieParser, ParamsParser,
+// QueryParser or ReqHeaderParser fills, where a task uses a part of it that is, or
+// holds, a string; and for one that the binders of Fiber 3 (c.Bind().Query and the
+// others) fill, with Immutable too, which they do not heed. JSON and XML are copied, but
+// BodyParser and Body take a form as well, if the client sends one.
 //
 // # What it does not find
 //

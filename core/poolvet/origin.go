@@ -21,7 +21,8 @@ const (
 	userContext      // Fiber's UserContext, or one derived from it: it does not end by itself
 	reused           // a framework's own context: another request's when the handler has returned
 	copied           // what gin.Context.Copy returns: only its Request is still the request's own
-	memory           // a string or bytes of Fiber's: overwritten by another request
+	memory           // what is, or holds, strings or bytes of Fiber's: overwritten by another request
+	upload           // a *multipart.FileHeader: its file may be removed at the end of the request
 	detached         // a context that does not end with the request
 	recursive        // a variable that is being looked at: says nothing
 )
@@ -34,6 +35,7 @@ type origins struct {
 	sources   map[*types.Var][]source
 	known     map[*types.Var]kind
 	bodies    map[*types.Var]bool // requests, or their owners, whose Body is assigned to
+	filled    map[*types.Var]fill // what Fiber parsed a request into
 	immutable bool                // strings of Fiber stay as they are
 }
 
@@ -52,10 +54,11 @@ func findOrigins(info *types.Info, root inspector.Cursor) *origins {
 		sources:   make(map[*types.Var][]source),
 		known:     make(map[*types.Var]kind),
 		bodies:    make(map[*types.Var]bool),
+		filled:    make(map[*types.Var]fill),
 		immutable: immutable,
 	}
 	for c := range root.Preorder((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil), (*ast.AssignStmt)(nil), (*ast.ValueSpec)(nil),
-		(*ast.RangeStmt)(nil), (*ast.UnaryExpr)(nil), (*ast.KeyValueExpr)(nil)) {
+		(*ast.RangeStmt)(nil), (*ast.UnaryExpr)(nil), (*ast.KeyValueExpr)(nil), (*ast.CallExpr)(nil)) {
 		switch n := c.Node().(type) {
 		case *ast.FuncDecl:
 			o.signature(n, n.Type, n.Body)
@@ -76,6 +79,8 @@ func findOrigins(info *types.Info, root inspector.Cursor) *origins {
 			}
 		case *ast.KeyValueExpr:
 			o.config(n)
+		case *ast.CallExpr:
+			o.parsed(n)
 		}
 	}
 	return o
@@ -113,18 +118,6 @@ func (o *origins) assigned(left ast.Expr, i, n int, right []ast.Expr) {
 func (o *origins) unknown(left ast.Expr) {
 	if v := o.variable(left); v != nil {
 		o.sources[v] = append(o.sources[v], source{})
-	}
-}
-
-// config looks for fiber.Config{Immutable: true}.
-func (o *origins) config(n *ast.KeyValueExpr) {
-	key, ok := n.Key.(*ast.Ident)
-	if !ok || key.Name != "Immutable" {
-		return
-	}
-	if v, ok := o.info.Uses[key].(*types.Var); ok && v.IsField() && isPackage(v.Pkg(), fiberPath) {
-		value := o.info.Types[n.Value].Value
-		o.immutable = o.immutable || value == nil || value.ExactString() == "true"
 	}
 }
 
@@ -167,6 +160,9 @@ func rootOf(e ast.Expr) ast.Expr {
 func (o *origins) ofVariable(v *types.Var) kind {
 	if k, ok := o.known[v]; ok {
 		return k
+	}
+	if f := o.filled[v]; f == fillAlways || f == fillMutable && !o.immutable {
+		return memory
 	}
 	o.known[v] = recursive
 	k, isParam := o.params[v]

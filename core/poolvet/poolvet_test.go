@@ -14,5 +14,5 @@ func TestAnalyzerFindsTheSeededFaultsOnly(t *testing.T) {
 	analysistest.Run(t, analysistest.TestData(), poolvet.Analyzer,
 		"gohttp", "goframework", "goquiet",
 		"taskhttp", "taskframework", "taskquiet",
-		"fiberstrings", "fiberimmutable", "ignored", "client", "shop")
+		"fiberstrings", "fiberimmutable", "fiberparsers", "fiberbinders", "routers", "ignored", "client", "shop")
 }

@@ -158,8 +158,11 @@ func (c *checker) checkTasks(tasks []task) {
 
 // remedy says what a task can use instead.
 func (u use) remedy() string {
+	if u.route {
+		return "read it in the handler, or from the context that the task is given"
+	}
 	switch u.kind {
-	case body:
+	case body, upload:
 		return "read it in the handler"
 	case canceled:
 		return "use the context that the task is given"

@@ -18,6 +18,7 @@ const (
 	ginPath      = "github.com/gin-gonic/gin"
 	echoPath     = "github.com/labstack/echo"
 	fiberPath    = "github.com/gofiber/fiber"
+	chiPath      = "github.com/go-chi/chi"
 	fasthttpPath = "github.com/valyala/fasthttp"
 )
 

@@ -19,6 +19,7 @@ type use struct {
 	kind kind
 
 	member string // field or method of it that is selected; empty if it is used as it is
+	route  bool   // chi's RouteContext is read from it
 }
 
 // uses are those, within a function, of what it captures, that the end of the
@@ -75,6 +76,7 @@ func (c *checker) useOf(at inspector.Cursor, made bool) (use, bool) {
 	if sel, ok := u.at.Parent().Node().(*ast.SelectorExpr); ok && u.at.ParentEdgeKind() == edge.SelectorExpr_X {
 		u.member = sel.Sel.Name
 	}
+	u.route = c.readsRoute(u)
 	return u, true
 }
 
@@ -82,7 +84,7 @@ func (c *checker) useOf(at inspector.Cursor, made bool) (use, bool) {
 func (c *checker) larger(at inspector.Cursor) (inspector.Cursor, bool) {
 	next := at.Parent()
 	switch k, i := at.ParentEdge(); k {
-	case edge.ParenExpr_X, edge.TypeAssertExpr_X, edge.SliceExpr_X:
+	case edge.ParenExpr_X, edge.TypeAssertExpr_X, edge.SliceExpr_X, edge.IndexExpr_X, edge.StarExpr_X:
 	case edge.SelectorExpr_X:
 		if next.ParentEdgeKind() == edge.CallExpr_Fun {
 			next = next.Parent()
@@ -109,9 +111,17 @@ func (c *checker) spoiled(u use) bool {
 	if u.at.ParentEdgeKind() == edge.BinaryExpr_X || u.at.ParentEdgeKind() == edge.BinaryExpr_Y {
 		return u.kind == memory // a comparison with nil
 	}
-	switch u.kind {
-	case writer, reused, memory, body:
+	if u.route {
 		return true
+	}
+	switch u.kind {
+	case writer, reused, body:
+		return true
+	case memory: // what else is selected of it holds none
+		sel, ok := u.at.Parent().Node().(*ast.SelectorExpr)
+		return u.member == "" || ok && isMethod(c.TypesInfo.Uses[sel.Sel])
+	case upload:
+		return u.member == "" || u.member == "Open"
 	case request:
 		return u.member == "" || slices.Contains(readsBody, u.member) && !c.origins.bodies[u.v]
 	case loneRequest:
@@ -134,7 +144,12 @@ func (c *checker) readsValues(at inspector.Cursor) bool {
 // spoils says, after the name of what is used, what the end of the request does
 // to it.
 func (u use) spoils() string {
+	if u.route {
+		return "from which chi's route is read, another request's once the handler has returned"
+	}
 	switch u.kind {
+	case upload:
+		return "whose file the server may remove when the request ends"
 	case body:
 		return "which is closed when the handler has returned"
 	case request, loneRequest:

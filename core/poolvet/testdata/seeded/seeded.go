@@ -11,6 +11,7 @@ import (
 	fiberpool "github.com/elite-libs/taskpool/fiber"
 	ginpool "github.com/elite-libs/taskpool/gin"
 	"github.com/gin-gonic/gin"
+	"github.com/go-chi/chi/v5"
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
 	"github.com/labstack/echo/v4"
@@ -35,12 +36,28 @@ func netHTTP(w http.ResponseWriter, r *http.Request) {
 	<-answered
 }
 
+func onChi(w http.ResponseWriter, r *http.Request) {
+	route, id := chi.RouteContext(r.Context()), chi.URLParam(r, "id")
+	_ = taskpool.FromContext(r.Context()).OnSuccess(func(ctx context.Context) error {
+		return send(ctx, route.RoutePattern()) // fault
+	})
+	_ = taskpool.FromContext(r.Context()).OnSuccess(func(ctx context.Context) error {
+		return send(ctx, chi.URLParam(r, "id")) // fault
+	})
+	_ = taskpool.FromContext(r.Context()).OnSuccess(func(ctx context.Context) error {
+		return send(ctx, id, chi.URLParamFromCtx(ctx, "id"))
+	})
+}
+
 func onGin(c *gin.Context) {
-	ctx := c.Request.Context()
-	go send(ctx)                                                                            // fault
-	go func() { _ = send(context.Background(), c.Param("id")) }()                           // fault
-	_ = ginpool.From(c).Add(func(ctx context.Context) error { return send(c) })             // fault
-	_ = ginpool.From(c).Add(func(ctx context.Context) error { return send(ctx, c.Writer) }) // fault
+	ctx, params := c.Request.Context(), c.Params
+	upload, _ := c.FormFile("photo")
+	go send(ctx)                                                                                     // fault
+	go func() { _ = send(context.Background(), c.Param("id")) }()                                    // fault
+	_ = ginpool.From(c).Add(func(ctx context.Context) error { return send(c) })                      // fault
+	_ = ginpool.From(c).Add(func(ctx context.Context) error { return send(ctx, c.Writer) })          // fault
+	_ = ginpool.From(c).Add(func(ctx context.Context) error { return send(ctx, params) })            // fault
+	_ = ginpool.From(c).Add(func(ctx context.Context) error { _, err := upload.Open(); return err }) // fault
 	id, cp := c.Param("id"), c.Copy()
 	_ = ginpool.From(c).Add(func(ctx context.Context) error { return send(ctx, id, cp) })
 }
@@ -51,6 +68,8 @@ func onEcho(c echo.Context) error {
 	r, out := c.Request(), c.Response()
 	_ = echopool.From(c).Submit(taskpool.Job{Run: func(ctx context.Context) error { return send(ctx, r.Body) }}) // fault
 	_ = echopool.From(c).Submit(taskpool.Job{Run: func(ctx context.Context) error { return send(ctx, out) }})    // fault
+	values := c.ParamValues()
+	_ = echopool.From(c).Add(func(ctx context.Context) error { return send(ctx, values) }) // fault
 	id := c.Param("id")
 	return echopool.From(c).OnSuccess(func(ctx context.Context) error { return send(ctx, id, r.URL) })
 }
@@ -62,4 +81,17 @@ func onFiber(c *fiber.Ctx) error {
 	_ = fiberpool.From(c).Add(func(ctx context.Context) error { return send(ctx, c.Body()) }) // fault
 	_ = fiberpool.From(c).Add(func(ctx context.Context) error { return send(ctx, id) })       // fault
 	return fiberpool.From(c).OnSuccess(func(context.Context) error { return send(ctx, safe) })
+}
+
+func fiberParsers(c *fiber.Ctx) error {
+	var in struct {
+		Name  string
+		Items int
+	}
+	if err := c.QueryParser(&in); err != nil {
+		return err
+	}
+	name := utils.CopyString(in.Name)
+	_ = fiberpool.From(c).Add(func(ctx context.Context) error { return send(ctx, in.Name) }) // fault
+	return fiberpool.From(c).Add(func(ctx context.Context) error { return send(ctx, name, in.Items) })
 }

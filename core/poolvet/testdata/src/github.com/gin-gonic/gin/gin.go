@@ -2,6 +2,7 @@
 package gin
 
 import (
+	"mime/multipart"
 	"net/http"
 	"time"
 )
@@ -11,16 +12,22 @@ type ResponseWriter interface {
 	Status() int
 }
 
+type Param struct{ Key, Value string }
+
+type Params []Param
+
 type Context struct {
+	Params  Params
 	Request *http.Request
 	Writer  ResponseWriter
 }
 
-func (c *Context) Copy() *Context              { return nil }
-func (c *Context) Param(key string) string     { return "" }
-func (c *Context) GetString(key string) string { return "" }
-func (c *Context) Next()                       {}
-func (c *Context) JSON(code int, v any)        {}
+func (c *Context) Copy() *Context                                      { return nil }
+func (c *Context) Param(key string) string                             { return "" }
+func (c *Context) GetString(key string) string                         { return "" }
+func (c *Context) FormFile(name string) (*multipart.FileHeader, error) { return nil, nil }
+func (c *Context) Next()                                               {}
+func (c *Context) JSON(code int, v any)                                {}
 
 func (c *Context) Deadline() (t time.Time, ok bool) { return }
 func (c *Context) Done() <-chan struct{}            { return nil }

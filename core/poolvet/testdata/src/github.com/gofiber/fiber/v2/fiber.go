@@ -30,3 +30,12 @@ func (c *Ctx) IP() string                                             { return "
 func (c *Ctx) ParamsInt(key string, defaultValue ...int) (int, error) { return 0, nil }
 func (c *Ctx) SendStatus(status int) error                            { return nil }
 func (c *Ctx) Next() error                                            { return nil }
+
+func (c *Ctx) Queries() map[string]string       { return nil }
+func (c *Ctx) IPs() []string                    { return nil }
+func (c *Ctx) BodyParser(out interface{}) error { return nil }
+
+func (c *Ctx) QueryParser(out interface{}) error     { return nil }
+func (c *Ctx) ParamsParser(out interface{}) error    { return nil }
+func (c *Ctx) ReqHeaderParser(out interface{}) error { return nil }
+func (c *Ctx) CookieParser(out interface{}) error    { return nil }

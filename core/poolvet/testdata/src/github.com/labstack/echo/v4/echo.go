@@ -7,6 +7,8 @@ type Context interface {
 	Request() *http.Request
 	Response() *Response
 	Param(name string) string
+	ParamNames() []string
+	ParamValues() []string
 	JSON(code int, v any) error
 }
 
