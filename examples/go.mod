@@ -5,6 +5,8 @@ go 1.25.0
 require (
 	github.com/aws/aws-lambda-go v1.54.0
 	github.com/cenkalti/backoff/v5 v5.0.3
+	github.com/chromedp/cdproto v0.159.0
+	github.com/chromedp/chromedp v0.23.0
 	github.com/elite-libs/taskpool/core v0.1.0
 	github.com/elite-libs/taskpool/echo v0.1.0
 	github.com/elite-libs/taskpool/fiber v0.1.0
@@ -16,6 +18,8 @@ require (
 	github.com/labstack/echo/v4 v4.16.0
 	gocloud.dev v0.46.0
 )
+
+require github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 
 require (
 	github.com/andybalholm/brotli v1.1.0 // indirect

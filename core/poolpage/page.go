@@ -110,7 +110,7 @@ func (p *Page) note() {
 	p.timer.Reset(second)
 }
 
-//go:embed page.html main.html style.css script.js
+//go:embed page.html main.html style.css script.js icon.svg
 var files embed.FS
 
 var templates = template.Must(template.New("").Funcs(funcs).ParseFS(files, "*.html"))
@@ -142,7 +142,7 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Content-Security-Policy",
-		"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	h.Set("Cache-Control", "no-store")
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		h.Set("Allow", "GET, HEAD")
@@ -164,7 +164,7 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(d) // fails if the client has gone: there is nobody to tell
 	case "events":
 		p.stream(w, r)
-	case "style.css", "script.js":
+	case "style.css", "script.js", "icon.svg":
 		http.ServeFileFS(w, r, files, format)
 	default:
 		http.Error(w, "format is json, or nothing", http.StatusBadRequest)
@@ -174,6 +174,13 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // stream sends the changing part of the page as server-sent events, until the reader has gone or reads too slowly.
 // A reader that misses some is sent the newest: nothing waits for it.
 func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
+	// An adapter that makes a response of this handler's for another kind of server keeps all of it until the handler
+	// has returned, and its Flush does nothing and says so to nobody (fasthttpadaptor/adaptor.go, fasthttp v1.51): the
+	// script asks now and then instead.
+	if r.Context().Value(http.ServerContextKey) == nil {
+		http.Error(w, "no stream but of a net/http server", http.StatusNotImplemented)
+		return
+	}
 	defer p.streams.Add(-1)
 	if p.streams.Add(1) > maxStreams || p.isClosed() {
 		http.Error(w, "there are too many who follow the page; it can still be loaded", http.StatusServiceUnavailable)

@@ -24,8 +24,14 @@ func nop(context.Context) error { return nil }
 
 func get(page http.Handler, url string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	page.ServeHTTP(w, httptest.NewRequest(http.MethodGet, url, nil))
+	page.ServeHTTP(w, served(url))
 	return w
+}
+
+// served is a request as a server of net/http hands it on.
+func served(url string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, url, nil)
+	return r.WithContext(context.WithValue(r.Context(), http.ServerContextKey, new(http.Server)))
 }
 
 func submit(t *testing.T, p *taskpool.Pool, jobs ...taskpool.Job) {
@@ -44,7 +50,8 @@ func busy(t *testing.T) (p *taskpool.Pool, end func()) {
 		taskpool.Job{Name: "bad", Run: func(context.Context) error { return errors.New("<script>alert(1)</script>") }},
 		taskpool.Job{Name: "panics", Run: func(context.Context) error { panic("oh") }},
 		taskpool.Job{Name: "again", Retry: taskpool.Backoff(3, time.Hour, time.Hour), Run: func(context.Context) error { return errors.New("not yet") }},
-		taskpool.Job{Name: "later", Delay: time.Hour, Run: nop},
+		taskpool.Job{Name: "a/b.c", Delay: time.Hour, Run: nop},
+		taskpool.Job{Delay: time.Hour, Run: nop},
 		taskpool.Job{Name: "letter", Lane: "mail", Run: nop},
 		taskpool.Job{Name: "letter", Lane: "mail", Run: nop},
 		taskpool.Job{Name: "transfer", Lane: "bank", Run: nop},
@@ -61,7 +68,7 @@ func TestPageWithoutJavaScriptIsAPictureThatEscapesEverything(t *testing.T) {
 		w := get(page, "/tasks")
 		body := w.Body.String()
 		for _, want := range []string{
-			"orders &amp; &lt;more&gt;", "&lt;b&gt;bold&lt;/b&gt;", "&lt;script&gt;alert(1)", "the task panicked: oh",
+			"orders &amp; &lt;more&gt;", "&lt;b&gt;bold&lt;/b&gt;</td>", ">poolpage_test.nop</td>", ">a/b.c</td>", "&lt;script&gt;alert(1)", "the task panicked: oh",
 			"its next run", "its delay", "held by its lane", "a worker, or room in its lane", "not yet", "<td>bank</td>",
 		} {
 			if !strings.Contains(body, want) {
@@ -113,7 +120,7 @@ func TestJSONHasTheNumbersOfTheMoment(t *testing.T) {
 			t.Fatal(err)
 		}
 		pool := got.Pools[0]
-		want := "{1 2 1 1 1 1} <b>bold</b> running bank 10 [letter transfer] 2 failures, 10 notes, 5 run or wait"
+		want := "{1 2 1 2 1 1} <b>bold</b> running bank 10 [letter transfer] 2 failures, 10 notes, 6 run or wait"
 		var queued []string
 		for _, w := range pool.Waiting {
 			if w.State == "queued" {
@@ -181,10 +188,15 @@ func TestPageIsReadOnly(t *testing.T) {
 			t.Errorf("%s: got %d", method, w.Code)
 		}
 	}
+	w := httptest.NewRecorder()
+	page.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/?format=events", nil))
+	if w.Code != http.StatusNotImplemented {
+		t.Errorf("a stream of another kind of server: got %d", w.Code)
+	}
 	if w := get(page, "/?format=xml"); w.Code != http.StatusBadRequest {
 		t.Errorf("got %d", w.Code)
 	}
-	for _, file := range []string{"style.css", "script.js"} {
+	for _, file := range []string{"style.css", "script.js", "icon.svg"} {
 		w := get(page, "/tasks?format="+file)
 		if w.Code != http.StatusOK || w.Body.Len() == 0 || strings.Contains(w.Header().Get("Content-Type"), "html") {
 			t.Errorf("%s: got %d, %s", file, w.Code, w.Header().Get("Content-Type"))
@@ -263,7 +275,7 @@ func TestReadersThatDoNotReadHarmNobody(t *testing.T) {
 	for range 300 {
 		readers.Go(func() {
 			w := &stuck{ResponseRecorder: httptest.NewRecorder(), blocked: blocked}
-			page.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/?format=events", nil))
+			page.ServeHTTP(w, served("/?format=events"))
 			refused <- w.Code
 		})
 	}

@@ -3,7 +3,7 @@ package poolpage
 import (
 	"fmt"
 	"html/template"
-	"strings"
+	"regexp"
 	"time"
 )
 
@@ -52,8 +52,16 @@ func until(now time.Time, t *time.Time) string {
 	return "in " + span(t.Sub(now).Seconds())
 }
 
-// short is a func's name without the path of its package.
-func short(name string) string { return name[strings.LastIndex(name, "/")+1:] }
+// funcName is the name of a func in a package whose path begins with a domain's name.
+var funcName = regexp.MustCompile(`^[\w-]+(\.[\w-]+)+(/[\w.~-]+)*/([\w~-]+\.[\w.()*\[\]-]+)$`)
+
+// short is a func's name without the path of its package; a name that was given stays as it is.
+func short(name string) string {
+	if m := funcName.FindStringSubmatch(name); m != nil {
+		return m[3]
+	}
+	return name
+}
 
 // share is running of workers as a part of a hundred.
 func share(running, workers int) int { return min(100, 100*running/max(workers, 1)) }

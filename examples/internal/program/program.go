@@ -16,6 +16,7 @@ import (
 	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
+	"github.com/elite-libs/taskpool/core/poolpage"
 	"github.com/elite-libs/taskpool/examples/orders"
 )
 
@@ -23,6 +24,7 @@ import (
 type Program struct {
 	Orders   *orders.Service // the handlers
 	Pool     *taskpool.Pool  // for the middleware, and for Serve to finish
+	Tasks    http.Handler    // the page of what the pool is doing: GET /tasks
 	Listener net.Listener    // where to serve; it is listening already
 	Limit    time.Duration   // for finishing requests and tasks
 }
@@ -106,9 +108,13 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 		Logger:     log,
 		Hooks:      hooks(log, cuts),
 	})
-	fmt.Fprintf(stdout, "\ncurl -i http://%s/orders -d '{\"customer\":\"ada\",\"item\":\"tea\",\"quantity\":2}'\n\n", reachable(ln.Addr()))
+	page := poolpage.New()
+	page.Show("orders", pool)
+	defer context.AfterFunc(ctx, page.Close)() // its streams must not hold the shutdown up
+	at := reachable(ln.Addr())
+	fmt.Fprintf(stdout, "\ncurl -i http://%s/orders -d '{\"customer\":\"ada\",\"item\":\"tea\",\"quantity\":2}'\n\nhttp://%s/tasks shows the tasks\n\n", at, at)
 
-	served := serve(ctx, Program{Orders: service, Pool: pool, Listener: ln, Limit: opts.limit})
+	served := serve(ctx, Program{Orders: service, Pool: pool, Tasks: page, Listener: ln, Limit: opts.limit})
 
 	// Serve has finished the pool. If it could not even serve, this finishes it.
 	limit, cancel := context.WithTimeout(context.Background(), opts.limit)
