@@ -5,6 +5,8 @@ MODULES     := $(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod))
 PACKAGES    := $(addsuffix /...,$(addprefix ./,$(MODULES)))
 FRAMEWORK   ?= nethttp
 ADDR        ?= 127.0.0.1:8080
+DURABLE     ?=
+POSTGRES    := $(CURDIR)/core/riverpool/testdata/postgres
 LINT        := v2.15.0
 VULN        := v1.9.0
 LINT_BIN    := .bin/golangci-lint-$(LINT)
@@ -15,18 +17,18 @@ LINT_BIN    := .bin/golangci-lint-$(LINT)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
-run: go ## start the orders service (FRAMEWORK=nethttp, gin, echo or fiber; ADDR=127.0.0.1:8080) and print a curl line to try
+run: go ## start the orders service (FRAMEWORK=nethttp, gin, echo or fiber; ADDR=127.0.0.1:8080; DURABLE=sqlite or postgres://…) and print a curl line to try
 	@$(GO) build -o .bin/orders-$(FRAMEWORK) ./examples/$(FRAMEWORK)
-	@ADDR=$(ADDR) exec .bin/orders-$(FRAMEWORK) # not go run, which hands on no SIGTERM
+	@ADDR=$(ADDR) DURABLE='$(DURABLE)' exec .bin/orders-$(FRAMEWORK) # not go run, which hands on no SIGTERM
 
-test: go ## run the tests of every module
-	$(GO) test $(PACKAGES)
+test: go ## run the tests of every module, with a Postgres of their own if there is one on this machine
+	$(POSTGRES) $(GO) test $(PACKAGES)
 
 race: go cc ## run the tests of every module under the race detector
-	$(GO) test -race $(PACKAGES)
+	$(POSTGRES) $(GO) test -race $(PACKAGES)
 
 chaos: go cc ## the long form of the tests that break things at random, under the race detector: about 17 minutes, ten of them a soak (CHAOS_SOAK=30s shortens it)
-	CHAOS=1 $(GO) test -race -count=1 -timeout 60m -v -run Chaos $(PACKAGES)
+	CHAOS=1 $(POSTGRES) $(GO) test -race -count=1 -timeout 60m -v -run Chaos $(PACKAGES)
 
 ci: fmt vet lint tidy-check alone newest race docs-check ## all that a change has to pass
 
@@ -37,7 +39,7 @@ vet: go ## go vet over the workspace
 	$(GO) vet $(PACKAGES)
 
 alone: go ## build, vet and test each module as its users get it, without the workspace
-	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && GOWORK=off $(GO) build ./... && GOWORK=off $(GO) vet ./... && GOWORK=off $(GO) test ./...); done
+	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && GOWORK=off $(GO) build ./... && GOWORK=off $(GO) vet ./... && GOWORK=off $(POSTGRES) $(GO) test ./...); done
 
 newest: go cc ## test Fiber on the newest fasthttp (fiber/fasthttp-newest.mod) and the newest peers (core/bench/newest.mod), which need Go 1.26
 	cd fiber && GOWORK=off $(GO) test -race -modfile=fasthttp-newest.mod ./...
@@ -86,7 +88,7 @@ picture: go ## make the pictures of the page of tasks that README.md shows, from
 	cd examples && $(GO) run ./internal/picture $(CURDIR)/core/doc
 
 microbench: go ## the benchmarks of every module
-	$(GO) test -run '^$$' -bench . $(PACKAGES)
+	FSYNC=on $(POSTGRES) $(GO) test -run '^$$' -bench . $(PACKAGES)
 
 go:
 	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go 1.25 or newer from https://go.dev/dl"; exit 1; }

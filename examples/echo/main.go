@@ -18,7 +18,7 @@ func main() { program.Main(serve) }
 
 func serve(ctx context.Context, p program.Program) error {
 	e := echo.New()
-	e.Use(echopool.Middleware(p.Pool), middleware.Recover())
+	e.Use(echopool.Middleware(p.Source), middleware.Recover())
 	e.POST("/orders", func(c echo.Context) error {
 		return answer(c, p.Orders.Place(c.Request().Context(), c.Request().Body))
 	})
@@ -33,7 +33,7 @@ func serve(ctx context.Context, p program.Program) error {
 		Handler:     e,
 		ReadTimeout: 10 * time.Second, // a client that sends slowly must not hold up a shutdown
 	}
-	return httppool.ServeListener(ctx, srv, p.Listener, p.Pool, p.Limit)
+	return httppool.ServeListener(ctx, srv, p.Listener, p.Source, p.Limit)
 }
 
 func answer(c echo.Context, resp orders.Response) error {

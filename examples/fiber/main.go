@@ -21,7 +21,7 @@ func serve(ctx context.Context, p program.Program) error {
 		DisableStartupMessage: true,
 		ReadTimeout:           10 * time.Second, // a client that sends slowly must not hold up a shutdown
 	})
-	app.Use(fiberpool.Middleware(p.Pool), recover.New())
+	app.Use(fiberpool.Middleware(p.Source), recover.New())
 	app.Post("/orders", func(c *fiber.Ctx) error {
 		return answer(c, p.Orders.Place(c.UserContext(), bytes.NewReader(c.Body())))
 	})
@@ -32,7 +32,7 @@ func serve(ctx context.Context, p program.Program) error {
 		return answer(c, p.Orders.Health(c.UserContext()))
 	})
 	app.Get("/tasks", adaptor.HTTPHandler(p.Tasks))
-	return fiberpool.Serve(ctx, app, p.Listener, p.Pool, p.Limit)
+	return fiberpool.Serve(ctx, app, p.Listener, p.Source, p.Limit)
 }
 
 func answer(c *fiber.Ctx, resp orders.Response) error {

@@ -18,7 +18,7 @@ func main() { program.Main(serve) }
 func serve(ctx context.Context, p program.Program) error {
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
-	router.Use(ginpool.Middleware(p.Pool), gin.Recovery())
+	router.Use(ginpool.Middleware(p.Source), gin.Recovery())
 	router.POST("/orders", func(c *gin.Context) {
 		answer(c, p.Orders.Place(c.Request.Context(), c.Request.Body))
 	})
@@ -33,7 +33,7 @@ func serve(ctx context.Context, p program.Program) error {
 		Handler:     router,
 		ReadTimeout: 10 * time.Second, // a client that sends slowly must not hold up a shutdown
 	}
-	return httppool.ServeListener(ctx, srv, p.Listener, p.Pool, p.Limit)
+	return httppool.ServeListener(ctx, srv, p.Listener, p.Source, p.Limit)
 }
 
 func answer(c *gin.Context, resp orders.Response) {

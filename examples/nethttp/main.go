@@ -27,10 +27,10 @@ func serve(ctx context.Context, p program.Program) error {
 	})
 	mux.Handle("GET /tasks", p.Tasks)
 	srv := &http.Server{
-		Handler:     httppool.Middleware(p.Pool)(mux),
+		Handler:     httppool.Middleware(p.Source)(mux),
 		ReadTimeout: 10 * time.Second, // a client that sends slowly must not hold up a shutdown
 	}
-	return httppool.ServeListener(ctx, srv, p.Listener, p.Pool, p.Limit)
+	return httppool.ServeListener(ctx, srv, p.Listener, p.Source, p.Limit)
 }
 
 func answer(w http.ResponseWriter, resp orders.Response) {

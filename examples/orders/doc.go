@@ -11,4 +11,9 @@
 //	alert      once the response is sent, if the request failed
 //
 // Orders are held in memory, the latest [Config].Keep of them: a restart forgets them. Receipts stay in their bucket.
+//
+// With [Service.OpenDatabase] orders are in a database, each with a stored task in the same transaction, which takes the
+// place of the last two but one: a crash loses neither.
+//
+//	deliver    in this process or another, also after a crash: stores the receipt document, then tells the partner
 package orders

@@ -10,6 +10,7 @@ import (
 	"net/url"
 
 	taskpool "github.com/elite-libs/taskpool/core"
+	"github.com/elite-libs/taskpool/core/riverpool"
 	"gocloud.dev/blob"
 )
 
@@ -26,6 +27,7 @@ type Config struct {
 type Service struct {
 	cfg    Config
 	orders *store
+	db     Database // nil without OpenDatabase
 }
 
 // New returns a Service, or says what is wrong with cfg.
@@ -70,7 +72,7 @@ type Failure struct {
 
 // Place takes an order: POST /orders. It answers 201 at once, with the order's Location, and leaves the rest to the
 // scope in ctx. It answers 400 or 413 to what [Decode] refuses, 409 to more than [Stock], which is an order too and has
-// a Location, and 503 if the pool has no room or is being finalized; nothing is stored then.
+// a Location, and 503 if the pool has no room or is being finalized, or the database is away; nothing is stored then.
 func (s *Service) Place(ctx context.Context, body io.Reader) Response {
 	o, err := Decode(body)
 	if err != nil {
@@ -81,7 +83,13 @@ func (s *Service) Place(ctx context.Context, body io.Reader) Response {
 
 	// The tasks are handed over before anything is stored: an overloaded pool says so while nothing needs undoing.
 	// Which of the staged ones run is decided by the outcome of the request, not here.
-	if err := rec.submit(taskpool.FromContext(ctx), s.jobs(rec)...); err != nil {
+	accept := func() error { return rec.submit(taskpool.FromContext(ctx), s.jobs(rec)...) }
+	if s.db == nil {
+		err = accept()
+	} else {
+		err = s.db.put(ctx, rec.stored(), accept)
+	}
+	if err != nil {
 		return s.refuse(ctx, err)
 	}
 	s.orders.put(rec)
@@ -101,12 +109,39 @@ func (s *Service) Place(ctx context.Context, body io.Reader) Response {
 }
 
 // Show answers with one order and the fates of its tasks: GET /orders/{id}.
-func (s *Service) Show(_ context.Context, id string) Response {
+func (s *Service) Show(ctx context.Context, id string) Response {
 	rec := s.orders.get(id)
+	if s.db != nil {
+		return s.showStored(ctx, id, rec)
+	}
 	if rec == nil {
 		return Response{Status: http.StatusNotFound, Body: Failure{"orders: there is no such order"}}
 	}
 	return Response{Status: http.StatusOK, Body: rec.view()}
+}
+
+// showStored is Show from the database: rec, of what is in memory, is nil for an order of another process.
+func (s *Service) showStored(ctx context.Context, id string, rec *record) Response {
+	o, delivered, err := s.db.get(ctx, id)
+	if err != nil {
+		return s.refuse(ctx, err)
+	}
+	if o.ID == "" {
+		return Response{Status: http.StatusNotFound, Body: Failure{"orders: there is no such order"}}
+	}
+	if rec == nil {
+		rec = o.record()
+	}
+	v := rec.view()
+	if !o.Rejected {
+		task := TaskView{Name: deliver, Fate: pending}
+		if delivered {
+			task.Fate = taskpool.FateSucceeded.String()
+		}
+		v.Tasks = append(v.Tasks, task)
+		v.Settled = v.Settled && delivered
+	}
+	return Response{Status: http.StatusOK, Body: v}
 }
 
 // Health answers that the service is up: GET /healthz.
@@ -123,6 +158,9 @@ func (s *Service) refuse(ctx context.Context, err error) Response {
 		resp.Status, resp.Body = bad.Status, Failure{bad.Error()}
 	case errors.Is(err, taskpool.ErrOverloaded):
 		resp.Status, resp.Body = http.StatusServiceUnavailable, Failure{"orders: too much to do"}
+		resp.Header = map[string]string{"Retry-After": "1"}
+	case errors.Is(err, riverpool.ErrDatabase):
+		resp.Status, resp.Body = http.StatusServiceUnavailable, Failure{"orders: the database is away"}
 		resp.Header = map[string]string{"Retry-After": "1"}
 	case errors.Is(err, taskpool.ErrDone), errors.Is(err, taskpool.ErrScopeClosed):
 		resp.Status, resp.Body = http.StatusServiceUnavailable, Failure{"orders: the service is about to stop"}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
@@ -24,12 +25,15 @@ func (s *Service) jobs(rec *record) []taskpool.Job {
 	with := func(run func(context.Context, *record) error) taskpool.Task {
 		return func(ctx context.Context) error { return run(ctx, rec) }
 	}
-	return []taskpool.Job{
+	jobs := []taskpool.Job{
 		{Name: "audit", Run: with(s.audit)},
 		{Name: "released", Run: s.released, Start: taskpool.StartAfterResponse},
-		{Name: "receipt", Run: with(s.receipt), Start: taskpool.StartOnSuccess, Timeout: receiptTimeout},
 		{Name: "alert", Run: with(s.alert), Start: taskpool.StartOnFailure},
 	}
+	if s.db != nil { // it has the rest
+		return jobs
+	}
+	return slices.Insert(jobs, 2, taskpool.Job{Name: "receipt", Run: with(s.receipt), Start: taskpool.StartOnSuccess, Timeout: receiptTimeout})
 }
 
 func (s *Service) audit(ctx context.Context, rec *record) error {
@@ -55,18 +59,25 @@ func (s *Service) alert(ctx context.Context, rec *record) error {
 // receipt stores the receipt, then hands over the notification. Staged side by side they would start in this order,
 // but on two workers the partner could still hear of a receipt that is not there yet.
 func (s *Service) receipt(ctx context.Context, rec *record) error {
-	err := s.cfg.Receipts.WriteAll(ctx, ReceiptKey(rec.id), rec.receipt(), &blob.WriterOptions{ContentType: "text/plain; charset=utf-8"})
-	if err != nil {
-		return fmt.Errorf("orders: receipt not stored: %w", err)
+	if err := s.storeReceipt(ctx, rec); err != nil {
+		return err
 	}
 	notify := func(ctx context.Context) error { return s.notify(ctx, rec) }
-	err = rec.submit(taskpool.FromContext(ctx), taskpool.Job{Name: "notify", Run: notify, Timeout: partnerTimeout})
+	err := rec.submit(taskpool.FromContext(ctx), taskpool.Job{Name: "notify", Run: notify, Timeout: partnerTimeout})
 	if errors.Is(err, taskpool.ErrOverloaded) {
 		// No room for a job of its own, and the partner must hear of it: this worker goes on.
 		return notify(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("orders: partner not notified: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) storeReceipt(ctx context.Context, rec *record) error {
+	err := s.cfg.Receipts.WriteAll(ctx, ReceiptKey(rec.id), rec.receipt(), &blob.WriterOptions{ContentType: "text/plain; charset=utf-8"})
+	if err != nil {
+		return fmt.Errorf("orders: receipt not stored: %w", err)
 	}
 	return nil
 }

@@ -4,7 +4,7 @@
 //	func main() { program.Main(serve) }
 //
 //	func serve(ctx context.Context, p program.Program) error {
-//		// routes that call p.Orders, behind the taskpool middleware for p.Pool
-//		return httppool.ServeListener(ctx, srv, p.Listener, p.Pool, p.Limit)
+//		// routes that call p.Orders, behind the taskpool middleware for p.Source
+//		return httppool.ServeListener(ctx, srv, p.Listener, p.Source, p.Limit)
 //	}
 package program

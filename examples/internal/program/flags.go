@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -14,6 +16,7 @@ type options struct {
 	addr     string
 	receipts string
 	partner  string
+	durable  string
 	workers  int
 	queue    int
 	limit    time.Duration
@@ -28,6 +31,7 @@ func parseFlags(args []string, stdout io.Writer) (options, error) {
 	fs.StringVar(&o.addr, "addr", cmp.Or(os.Getenv("ADDR"), "127.0.0.1:8080"), "`address` to listen on; the environment variable ADDR sets the default")
 	fs.StringVar(&o.receipts, "receipts", "receipts", "where receipts go: a `directory`, or a bucket's URL such as mem://")
 	fs.StringVar(&o.partner, "partner", "", "`URL` that is told of each order; empty means a partner inside this program")
+	fs.StringVar(&o.durable, "durable", os.Getenv("DURABLE"), "where orders and what they promise survive a crash: `sqlite`, a file in the directory of the receipts, or a postgres:// URL; empty means nowhere, the environment variable DURABLE sets the default")
 	fs.IntVar(&o.workers, "workers", 8, "tasks that run at once")
 	fs.IntVar(&o.queue, "queue", 10_000, "tasks that wait; beyond that an order is answered with 503")
 	fs.DurationVar(&o.limit, "limit", 25*time.Second, "time to finish requests and tasks after SIGTERM or Ctrl-C")
@@ -51,6 +55,12 @@ func parseFlags(args []string, stdout io.Writer) (options, error) {
 		return options{}, errors.New("-limit must be more than 0")
 	case o.slow < 0:
 		return options{}, errors.New("-slow cannot be negative")
+	case o.durable == "sqlite" && strings.Contains(o.receipts, "://"):
+		return options{}, errors.New("-durable sqlite needs a directory for -receipts")
+	case o.durable == "sqlite":
+		o.durable = filepath.Join(o.receipts, "orders.db")
+	case o.durable != "" && !strings.HasPrefix(o.durable, "postgres://") && !strings.HasPrefix(o.durable, "postgresql://"):
+		return options{}, errors.New("-durable must be sqlite or a postgres:// URL")
 	}
 	return o, nil
 }

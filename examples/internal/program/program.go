@@ -17,13 +17,15 @@ import (
 
 	taskpool "github.com/elite-libs/taskpool/core"
 	"github.com/elite-libs/taskpool/core/poolpage"
+	"github.com/elite-libs/taskpool/core/riverpool"
 	"github.com/elite-libs/taskpool/examples/orders"
 )
 
 // Program is what a framework's main serves with.
 type Program struct {
 	Orders   *orders.Service // the handlers
-	Pool     *taskpool.Pool  // for the middleware, and for Serve to finish
+	Source   taskpool.Source // for the middleware, and for Serve to finish: the pool, or the database's queue in front of it
+	Pool     *taskpool.Pool  // where tasks run that are in memory
 	Tasks    http.Handler    // the page of what the pool is doing: GET /tasks
 	Listener net.Listener    // where to serve; it is listening already
 	Limit    time.Duration   // for finishing requests and tasks
@@ -111,15 +113,27 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 	page := poolpage.New()
 	page.Show("orders", pool)
 	defer context.AfterFunc(ctx, page.Close)() // its streams must not hold the shutdown up
+	var source taskpool.Source = pool
+	if opts.durable != "" {
+		db, err := service.OpenDatabase(ctx, opts.durable, riverpool.Config{Source: pool, Workers: opts.workers, Logger: log, Hooks: hooks(log, cuts)})
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		if err := db.Start(ctx); err != nil {
+			return err
+		}
+		source = db
+	}
 	at := reachable(ln.Addr())
 	fmt.Fprintf(stdout, "\ncurl -i http://%s/orders -d '{\"customer\":\"ada\",\"item\":\"tea\",\"quantity\":2}'\n\nhttp://%s/tasks shows the tasks\n\n", at, at)
 
-	served := serve(ctx, Program{Orders: service, Pool: pool, Tasks: page, Listener: ln, Limit: opts.limit})
+	served := serve(ctx, Program{Orders: service, Source: source, Pool: pool, Tasks: page, Listener: ln, Limit: opts.limit})
 
-	// Serve has finished the pool. If it could not even serve, this finishes it.
+	// Serve has finished the tasks. If it could not even serve, this finishes it.
 	limit, cancel := context.WithTimeout(context.Background(), opts.limit)
 	defer cancel()
-	_, _ = pool.Done(limit) // its error is in served, or says no more than the ledger
+	_, _ = source.Done(limit) // its error is in served, or says no more than the ledger
 	printLedger(stdout, pool.Stats(), cuts)
 	return served
 }
