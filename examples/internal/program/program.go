@@ -111,6 +111,7 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 		Hooks:      hooks(log, cuts),
 	})
 	page := poolpage.New()
+	defer page.Close()
 	page.Show("orders", pool)
 	defer context.AfterFunc(ctx, page.Close)() // its streams must not hold the shutdown up
 	var source taskpool.Source = pool
