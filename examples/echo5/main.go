@@ -28,6 +28,7 @@ func serve(ctx context.Context, p program.Program) error {
 	e.GET("/healthz", func(c *echo.Context) error {
 		return answer(c, p.Orders.Health(c.Request().Context()))
 	})
+	e.GET("/tasks", echo.WrapHandler(p.Tasks))
 	srv := &http.Server{
 		Handler:     e,
 		ReadTimeout: 10 * time.Second, // a client that sends slowly must not hold up a shutdown

@@ -10,6 +10,7 @@ import (
 	"github.com/elite-libs/taskpool/examples/orders"
 	fiberpool "github.com/elite-libs/taskpool/fiber"
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/gofiber/fiber/v2/middleware/recover"
 )
 
@@ -31,6 +32,7 @@ func serve(ctx context.Context, p program.Program) error {
 	app.Get("/healthz", func(c *fiber.Ctx) error {
 		return answer(c, p.Orders.Health(c.UserContext()))
 	})
+	app.Get("/tasks", adaptor.HTTPHandler(p.Tasks))
 	return fiberpool.Serve(ctx, app, p.Listener, p.Source, p.Limit)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/elite-libs/taskpool/examples/orders"
 	fiberpool "github.com/elite-libs/taskpool/fiber/fiber3"
 	"github.com/gofiber/fiber/v3"
+	"github.com/gofiber/fiber/v3/middleware/adaptor"
 	"github.com/gofiber/fiber/v3/middleware/recover"
 )
 
@@ -30,6 +31,7 @@ func serve(ctx context.Context, p program.Program) error {
 	app.Get("/healthz", func(c fiber.Ctx) error {
 		return answer(c, p.Orders.Health(c.Context()))
 	})
+	app.Get("/tasks", adaptor.HTTPHandler(p.Tasks))
 	return fiberpool.Serve(ctx, app, p.Listener, p.Source, p.Limit)
 }
 

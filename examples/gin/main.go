@@ -28,6 +28,7 @@ func serve(ctx context.Context, p program.Program) error {
 	router.GET("/healthz", func(c *gin.Context) {
 		answer(c, p.Orders.Health(c.Request.Context()))
 	})
+	router.GET("/tasks", gin.WrapH(p.Tasks))
 	srv := &http.Server{
 		Handler:     router,
 		ReadTimeout: 10 * time.Second, // a client that sends slowly must not hold up a shutdown

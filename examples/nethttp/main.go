@@ -25,6 +25,7 @@ func serve(ctx context.Context, p program.Program) error {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, p.Orders.Health(r.Context()))
 	})
+	mux.Handle("GET /tasks", p.Tasks)
 	srv := &http.Server{
 		Handler:     httppool.Middleware(p.Source)(mux),
 		ReadTimeout: 10 * time.Second, // a client that sends slowly must not hold up a shutdown

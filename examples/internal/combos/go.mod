@@ -31,6 +31,8 @@ require (
 	google.golang.org/protobuf v1.36.12
 )
 
+require github.com/elite-libs/taskpool/fiber/fasthttp v0.1.0 // indirect
+
 require (
 	github.com/andybalholm/brotli v1.1.0 // indirect
 	github.com/bytedance/gopkg v0.1.3 // indirect
@@ -95,3 +97,5 @@ replace (
 	github.com/elite-libs/taskpool/gin => ../../../gin
 	github.com/elite-libs/taskpool/nethttp => ../../../nethttp
 )
+
+replace github.com/elite-libs/taskpool/fiber/fasthttp => ../../../fiber/fasthttp
