@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 
 	taskpool "github.com/elite-libs/taskpool/core"
@@ -17,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/exporters/stdout/stdouttrace"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Prometheus collects from /metrics.
@@ -54,22 +54,19 @@ func Example_prometheus() {
 	// taskpool_task_ended_total 1
 }
 
-// Spans and numbers to stdout, to see what there is.
+// Spans and numbers as JSON, to see what there is: in a program, on os.Stdout.
 func Example_stdout() {
-	spans, err := stdouttrace.New(stdouttrace.WithPrettyPrint())
+	var stdout strings.Builder
+	spans, err := stdouttrace.New(stdouttrace.WithWriter(&stdout), stdouttrace.WithPrettyPrint())
 	if err != nil {
 		panic(err)
 	}
-	numbers, err := stdoutmetric.New(stdoutmetric.WithWriter(os.Stdout))
+	numbers, err := stdoutmetric.New(stdoutmetric.WithWriter(&stdout))
 	if err != nil {
 		panic(err)
 	}
 	tracing := sdktrace.NewTracerProvider(sdktrace.WithBatcher(spans))
 	metering := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(numbers)))
-	defer func() {
-		_ = tracing.Shutdown(context.Background()) // after the pool's Done: what is last is written
-		_ = metering.Shutdown(context.Background())
-	}()
 	hooks, err := otelpool.Hooks(otelpool.Options{TracerProvider: tracing, MeterProvider: metering})
 	if err != nil {
 		panic(err)
@@ -77,4 +74,27 @@ func Example_stdout() {
 	pool := taskpool.New(taskpool.Config{Hooks: hooks})
 	_ = pool.Submit(taskpool.Job{Name: "receipt", Run: func(context.Context) error { return nil }})
 	_, _ = pool.Done(context.Background())
+	_ = tracing.Shutdown(context.Background()) // after the pool's Done, so that what is last is written
+	_ = metering.Shutdown(context.Background())
+
+	fmt.Println(strings.Contains(stdout.String(), `"Name": "process receipt"`))
+	fmt.Println(strings.Contains(stdout.String(), `"Name":"messaging.process.duration"`))
+	// Output:
+	// true
+	// true
+}
+
+// What is stored of a request's trace when a task is stored, and what a run of it finds: riverpool.Config.Carry is a
+// Carrier.
+func ExampleCarrier() {
+	tracing := sdktrace.NewTracerProvider()
+	ctx, span := tracing.Tracer("orders").Start(context.Background(), "POST /orders")
+	var carrier otelpool.Carrier
+	stored := carrier.Inject(ctx)
+	span.End()
+
+	ctx = carrier.Extract(context.Background(), stored) // another day, in another process
+	from := trace.SpanContextFromContext(ctx)
+	fmt.Println(from.TraceID() == span.SpanContext().TraceID(), from.IsRemote())
+	// Output: true true
 }

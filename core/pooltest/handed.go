@@ -52,7 +52,7 @@ func formFiles(r *run, http2 bool) {
 	if err != nil {
 		r.Fatal(err)
 	}
-	_, _ = part.Write(make([]byte, 11<<20)) // more than the 10 MB that are always kept in memory
+	_, _ = part.Write(make([]byte, 1<<10)) // more than ParseMultipartForm is told to keep in memory: the 10 MB beside that are not for files
 	_ = w.Close()
 	if http2 {
 		c := s.http2(false)

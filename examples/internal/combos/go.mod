@@ -31,8 +31,6 @@ require (
 	google.golang.org/protobuf v1.36.12
 )
 
-require github.com/elite-libs/taskpool/fiber/fasthttp v0.1.0 // indirect
-
 require (
 	github.com/andybalholm/brotli v1.1.0 // indirect
 	github.com/bytedance/gopkg v0.1.3 // indirect
@@ -40,6 +38,7 @@ require (
 	github.com/bytedance/sonic/loader v0.5.0 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/cloudwego/base64x v0.1.6 // indirect
+	github.com/elite-libs/taskpool/fiber/fasthttp v0.1.0 // indirect
 	github.com/fasthttp/websocket v1.5.8 // indirect
 	github.com/felixge/httpsnoop v1.1.0 // indirect
 	github.com/gabriel-vasile/mimetype v1.4.12 // indirect
@@ -94,8 +93,7 @@ replace (
 	github.com/elite-libs/taskpool/core => ../../../core
 	github.com/elite-libs/taskpool/echo => ../../../echo
 	github.com/elite-libs/taskpool/fiber => ../../../fiber
+	github.com/elite-libs/taskpool/fiber/fasthttp => ../../../fiber/fasthttp
 	github.com/elite-libs/taskpool/gin => ../../../gin
 	github.com/elite-libs/taskpool/nethttp => ../../../nethttp
 )
-
-replace github.com/elite-libs/taskpool/fiber/fasthttp => ../../../fiber/fasthttp

@@ -115,6 +115,78 @@ import (
 func main() { fmt.Println(errors.Unwrap(fastpool.ErrHold)) }
 `
 
+// riverpoolProgram stores tasks in a file, as its users do who need no other process.
+const riverpoolProgram = `package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/elite-libs/taskpool/core/riverpool"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	_ "modernc.org/sqlite"
+)
+
+func main() {
+	ctx := context.Background()
+	db, err := sql.Open("sqlite", "file:tasks.db?_txlock=immediate")
+	if err != nil {
+		log.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	ran := make(chan struct{})
+	task := riverpool.Define("receipt", func(context.Context, struct{}) error { close(ran); return nil }, riverpool.Options{})
+	q, err := riverpool.New(riversqlite.New(db), riverpool.Config{Tasks: []riverpool.Definition{task}, Sole: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := errors.Join(q.Migrate(ctx), q.Submit(ctx, task.Job(struct{}{})), q.Start(ctx)); err != nil {
+		log.Fatal(err)
+	}
+	<-ran
+	_, err = q.Done(ctx)
+	fmt.Println(err)
+}
+`
+
+// otelpoolProgram traces and measures, with the providers that nobody has set.
+const otelpoolProgram = `package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	taskpool "github.com/elite-libs/taskpool/core"
+	"github.com/elite-libs/taskpool/core/otelpool"
+)
+
+func main() {
+	hooks, err := otelpool.Hooks(otelpool.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	pool := taskpool.New(taskpool.Config{Hooks: hooks})
+	if _, err := otelpool.Observe(pool, otelpool.Options{}); err != nil {
+		log.Fatal(err)
+	}
+	report, err := pool.Done(context.Background())
+	fmt.Println(report.Succeeded, err)
+}
+`
+
+// ownPrograms are the programs of modules of which README.md has nothing to run.
+var ownPrograms = map[string]string{
+	"core":           coreProgram,
+	"core/riverpool": riverpoolProgram,
+	"core/otelpool":  otelpoolProgram,
+	"core/poolvet":   poolvetProgram,
+	"fiber/fasthttp": fastpoolProgram,
+}
+
 // later are the modules for the next major version of a framework, which have no program in README.md: that of the
 // elder has to be theirs, with what is replaced here.
 var later = map[string]struct {
@@ -132,14 +204,10 @@ func programsFor(t *testing.T, dirs []string) map[string]program {
 	t.Helper()
 	marks := map[string]string{"nethttp": "package main", "gin": "gin.New()", "echo": "echo.New()", "fiber": "fiber.New()"}
 	programs := map[string]program{}
-	if slices.Contains(dirs, "core") {
-		programs["core"] = program{source: coreProgram}
-	}
-	if slices.Contains(dirs, "core/poolvet") {
-		programs["core/poolvet"] = program{source: poolvetProgram}
-	}
-	if slices.Contains(dirs, "fiber/fasthttp") {
-		programs["fiber/fasthttp"] = program{source: fastpoolProgram}
+	for _, dir := range dirs {
+		if source := ownPrograms[dir]; source != "" {
+			programs[dir] = program{source: source}
+		}
 	}
 	for _, b := range readme(t).programs() {
 		for _, dir := range dirs {

@@ -20,7 +20,7 @@ import (
 const repository = "github.com/elite-libs/taskpool"
 
 // released are the modules that get a tag, each after those that it requires. Nobody requires the others.
-var released = []string{"core", "nethttp", "gin", "echo", "echo/echo5", "fiber/fasthttp", "fiber", "fiber/fiber3", "core/poolvet"}
+var released = []string{"core", "nethttp", "gin", "echo", "echo/echo5", "fiber/fasthttp", "fiber", "fiber/fiber3", "core/riverpool", "core/otelpool", "core/poolvet"}
 
 // A release rehearsed: the committed tree is tagged in a clone, and what a module proxy would make of the tags is served
 // from a directory to consumers that have nothing else of this repository.
