@@ -89,7 +89,7 @@ func (s Scope) submitAsync(j *Job, work any, of promise) error {
 // for the scope's own.
 func (s Scope) inner() context.Context {
 	if s.ctx == nil || s.scope.reused != nil && s.ctx.Value(s.scope.reused) != nil {
-		return s.scope.copied(nil)
+		return s.scope.copied(nil) //nolint:staticcheck // what nil stands for it says
 	}
 	return s.scope.copied(s.ctx)
 }

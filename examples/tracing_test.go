@@ -140,7 +140,7 @@ func TestTraceOfARequestGoesOnInItsTasks(t *testing.T) {
 				name := span.Name
 				for _, a := range span.Attributes {
 					if a.Key == attribute.Key("taskpool.attempt") {
-						name += " " + a.Value.Emit()
+						name += " " + a.Value.String()
 					}
 				}
 				by[name] = span

@@ -128,8 +128,9 @@ func TestLogNamesWhoWritesAHeaderOnAHijackedConnection(t *testing.T) {
 		must(t, c.Close())
 	}))
 	url := start(t, srv)
-	_, err := http.Get(url)
+	resp, err := http.Get(url)
 	if err == nil {
+		_ = resp.Body.Close()
 		t.Error("got an answer")
 	}
 	out.mu.Lock()

@@ -60,7 +60,7 @@ func (s telescope) span(name string) (all []tracetest.SpanStub) {
 func text(attrs []attribute.KeyValue) string {
 	m := map[string]string{}
 	for _, a := range attrs {
-		m[string(a.Key)] = a.Value.Emit()
+		m[string(a.Key)] = a.Value.String()
 	}
 	var all []string
 	for _, key := range slices.Sorted(maps.Keys(m)) {
