@@ -82,10 +82,11 @@ func (p *Pool) queueInLaneLocked(j *fullJob) {
 }
 
 // blockedLocked reports whether no task of the lane may start now, and if a time
-// ends that, sets the alarm.
+// ends that, sets the alarm. What is left only ends once Done was cut, and so does
+// what is held beyond its time.
 func (l *lane) blockedLocked() bool {
 	p := l.pool
-	if p.phase.Load() == phaseClosed { // what is left only ends
+	if p.phase.Load() == phaseClosed {
 		return false
 	}
 	if l.Limit > 0 && l.running >= l.Limit {
@@ -95,11 +96,27 @@ func (l *lane) blockedLocked() bool {
 		return false
 	}
 	now := ticks()
-	l.forgetLocked(now)
+	until := l.heldLocked(now)
 	if len(l.windows) == 0 && l.quota > 0 && l.running >= l.quota {
 		return true // a new window, of which no answer has come yet
 	}
-	var until int64
+	if until <= now || l.missesLocked(now) {
+		return false
+	}
+	p.alarms.set(&l.alarm, until)
+	return true
+}
+
+// missesLocked reports whether the lane is held for longer than Done has time. While
+// a task of it runs, what that is answered may still end the hold.
+func (l *lane) missesLocked(now int64) bool {
+	e := &l.pool.ending
+	return e.due != endless && l.running == 0 && e.misses(l.heldLocked(now))
+}
+
+// heldLocked is until when a time keeps the lane's next task from starting.
+func (l *lane) heldLocked(now int64) (until int64) {
+	l.forgetLocked(now)
 	for _, w := range l.windows {
 		if w.budget <= 0 {
 			until = max(until, w.reset)
@@ -108,11 +125,7 @@ func (l *lane) blockedLocked() bool {
 	if l.Rate > 0 && len(l.starts) == l.Rate {
 		until = max(until, later(l.starts[l.next], l.Per))
 	}
-	if until <= now {
-		return false
-	}
-	p.alarms.set(&l.alarm, until)
-	return true
+	return until
 }
 
 // startLocked notes that a job of the lane starts.

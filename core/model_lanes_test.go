@@ -43,17 +43,35 @@ func (l *laneModel) paced() bool { return l.Rate > 0 && l.Per > 0 }
 
 // blocked: nothing of the lane may start now.
 func (l *laneModel) blocked(now time.Time) bool {
+	until := l.heldUntil(now)
+	full := l.Limit > 0 && l.running >= l.Limit || len(l.windows) == 0 && l.quota > 0 && l.running >= l.quota
+	return full || until.After(now)
+}
+
+// heldUntil is until when a time keeps what waits in the lane from starting.
+func (l *laneModel) heldUntil(now time.Time) (until time.Time) {
 	l.forget(now)
-	n := len(l.starts) - l.Rate
-	switch {
-	case l.Limit > 0 && l.running >= l.Limit:
-		return true
-	case l.paced() && n >= 0 && now.Before(l.starts[n].Add(l.Per)):
-		return true
-	case len(l.windows) == 0:
-		return l.quota > 0 && l.running >= l.quota
+	if n := len(l.starts) - l.Rate; l.paced() && n >= 0 {
+		until = l.starts[n].Add(l.Per)
 	}
-	return slices.ContainsFunc(l.windows, func(w window) bool { return w.budget <= 0 })
+	for _, w := range l.windows {
+		if w.budget <= 0 && w.reset.After(until) {
+			until = w.reset
+		}
+	}
+	return until
+}
+
+// giveUpHeld gives up what waits in lanes that are held for longer than Done has
+// time, while nothing of theirs runs.
+func (m *model) giveUpHeld() {
+	for _, l := range m.lanes {
+		if l.running == 0 && m.misses(l.heldUntil(m.now)) {
+			for _, e := range l.tasks {
+				m.giveUp(e)
+			}
+		}
+	}
 }
 
 // throttle is Throttle in a running task of the lane.

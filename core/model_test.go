@@ -35,8 +35,9 @@ type (
 		hooked  bool // Hooks.Ended is set: a worker ends what never runs, and calls it
 		notices bool // Hooks.Drained is set
 		paused  bool
-		closing bool // Done was called
-		over    bool // Done has ended
+		closing bool      // Done was called
+		due     time.Time // when it runs out of time; zero if it does not
+		over    bool      // Done has ended
 		now     time.Time
 		step    int
 		clocks  int // how many times were set: of those of one moment the first comes first
@@ -65,6 +66,7 @@ type (
 		fate     taskpool.Fate
 		err      error
 		runs     int
+		late     bool // it was given up, though it might have run again
 		answered bool // in this run it has called Throttle
 		started  time.Time
 		due      time.Time     // when its delay, or its wait for a retry, is over
@@ -181,7 +183,10 @@ func (m *model) release(e *entry) {
 	case unwanted:
 		e.decided, e.err = taskpool.FateDiscarded, errDiscarded
 		m.queue(e)
-	case e.job.Delay > 0 && !m.closing:
+	case e.job.Delay > 0 && m.misses(m.now.Add(e.job.Delay)):
+		m.giveUp(e)
+		m.queue(e)
+	case e.job.Delay > 0:
 		m.holdFor(e, isDelayed, e.job.Delay)
 	default:
 		m.queue(e)
@@ -228,7 +233,10 @@ func (m *model) finish(e *entry, how ending) {
 	}
 	wait := max(e.backoff, how.wait)
 	switch {
-	case !how.again || m.closing || e.job.Retry == nil || e.runs > e.retries:
+	case !how.again || e.job.Retry == nil || e.runs > e.retries:
+		m.end(e, how.fate, how.err)
+	case m.misses(m.now.Add(wait)):
+		e.late = true
 		m.end(e, how.fate, how.err)
 	case wait > 0:
 		m.retried++
@@ -239,7 +247,20 @@ func (m *model) finish(e *entry, how ending) {
 		}
 	default:
 		m.retried++
+		e.err = how.err
 		m.queue(e)
+	}
+}
+
+// misses: Done leaves no time for what is to start then.
+func (m *model) misses(at time.Time) bool { return !m.due.IsZero() && !at.Before(m.due) }
+
+// giveUp decides how a task that waits ends without another run.
+func (m *model) giveUp(e *entry) {
+	if e.runs > 0 {
+		e.decided, e.late = taskpool.FateFailed, true // with the error of its last run
+	} else {
+		e.decided, e.err = taskpool.FateCanceled, taskpool.ErrDone
 	}
 }
 
@@ -277,8 +298,20 @@ func (m *model) send(r *request) {
 	}
 }
 
-// close is the beginning of Done.
-func (m *model) close() {
+// close is a call of Done, with a deadline or without.
+func (m *model) close(due time.Time) {
+	if !m.closing {
+		m.begins()
+	}
+	if due.IsZero() || !m.due.IsZero() && !due.Before(m.due) {
+		return
+	}
+	m.due = due
+	m.ring(func(e *entry) bool { return m.misses(e.due) })
+}
+
+// begins is what the first Done does whatever time it has.
+func (m *model) begins() {
 	m.closing, m.paused = true, false
 	if m.drainer != nil {
 		m.drainer.instead, m.drainer = true, nil
@@ -288,7 +321,6 @@ func (m *model) close() {
 			m.send(r)
 		}
 	}
-	m.ring(func(*entry) bool { return true })
 }
 
 // sorted gives the requests in the order in which they have returned.
@@ -315,8 +347,8 @@ func (m *model) ring(which func(*entry) bool) {
 		if l := m.lane(e); l != nil && e.state == isRetrying {
 			l.retrying--
 		}
-		if e.state == isRetrying && m.closing {
-			e.decided = taskpool.FateFailed // with the error of its last run
+		if m.misses(e.due) {
+			m.giveUp(e)
 		}
 		m.queue(e)
 	}

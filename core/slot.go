@@ -47,6 +47,7 @@ type fullJob struct {
 	lane     *lane      // while it runs
 	waits    waits
 	overrun  bool // it runs on after its timeout
+	late     bool // it has failed, and Done leaves no time for another run
 	answered bool // in this run it has told its lane what an API answered
 }
 
