@@ -1,7 +1,7 @@
 # Everything that is done to this repository. `make help` lists it.
 
 GO          ?= go
-MODULES     := $(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod))
+MODULES     := $(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod */*/*/go.mod))
 PACKAGES    := $(addsuffix /...,$(addprefix ./,$(MODULES)))
 FRAMEWORK   ?= nethttp
 ADDR        ?= 127.0.0.1:8080
@@ -11,13 +11,13 @@ LINT        := v2.15.0
 VULN        := v1.9.0
 LINT_BIN    := .bin/golangci-lint-$(LINT)
 
-.PHONY: help run test race chaos ci fmt vet alone newest lint vuln tidy tidy-check bench bench-full syscalls microbench compare docs-check release-check go cc
+.PHONY: help run test race chaos ci fmt vet alone newest lint vuln tidy tidy-check bench bench-full syscalls picture microbench compare docs-check release-check go cc
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
-run: go ## start the orders service (FRAMEWORK=nethttp, gin, echo or fiber; ADDR=127.0.0.1:8080; DURABLE=sqlite or postgres://…) and print a curl line to try
+run: go ## start the orders service (FRAMEWORK=nethttp, gin, echo, echo5, fiber or fiber3; ADDR=127.0.0.1:8080; DURABLE=sqlite or postgres://…) and print a curl line to try
 	@$(GO) build -o .bin/orders-$(FRAMEWORK) ./examples/$(FRAMEWORK)
 	@ADDR=$(ADDR) DURABLE='$(DURABLE)' exec .bin/orders-$(FRAMEWORK) # not go run, which hands on no SIGTERM
 
@@ -84,11 +84,14 @@ syscalls: go ## count the system calls of a request with the middleware and with
 compare: go ## build .bin/compare, which bench runs: its flags choose what is measured
 	cd core/bench && GOWORK=off $(GO) build -modfile=newest.mod -o $(CURDIR)/.bin/compare ./cmd/compare
 
+picture: go ## make the pictures of the page of tasks that README.md shows, from the running page (a minute; it needs chromium)
+	cd examples && $(GO) run ./internal/picture $(CURDIR)/core/doc
+
 microbench: go ## the benchmarks of every module
 	FSYNC=on $(POSTGRES) $(GO) test -run '^$$' -bench . $(PACKAGES)
 
 go:
-	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go 1.25 or newer from https://go.dev/dl"; exit 1; }
+	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go 1.26 or newer from https://go.dev/dl"; exit 1; }
 
 cc: go
 	@command -v $$($(GO) env CC) >/dev/null || { echo "The race detector needs a C compiler (gcc or clang), which is missing; make test runs without it."; exit 1; }

@@ -216,7 +216,7 @@ func TestFromContextFindsTheScope(t *testing.T) {
 	var none taskpool.Scope
 	equal(t, "a bare context", taskpool.FromContext(context.Background()), none)
 	equal(t, "a nil context", taskpool.FromContext(nil), none) //nolint:staticcheck // on purpose
-	ctx, s := begin(p, nil)                                    //nolint:staticcheck // on purpose
+	ctx, s := begin(p, nil)
 	equal(t, "Begin's context", taskpool.FromContext(ctx), s.Scope)
 	derived, cancel := context.WithCancel(ctx)
 	defer cancel()

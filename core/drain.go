@@ -139,12 +139,22 @@ func (p *Pool) quietedLocked() {
 		p.drainer.over.open()
 		p.drainer = nil
 	case p.phase.Load() == phaseOpen || p.ending.over:
-	case p.phase.Load() == phaseClosed, p.handling.head == nil && p.returned.head == nil:
+	case p.phase.Load() == phaseClosed, !p.awaitedLocked() && p.returned.head == nil:
 		p.overLocked()
 	}
 	if p.listed && p.handling.head == nil && p.returned.head == nil {
 		p.unlistLocked()
 	}
+}
+
+// awaitedLocked reports whether Done waits for a handler.
+func (p *Pool) awaitedLocked() bool {
+	for s := p.handling.head; s != nil; s = s.next {
+		if !s.hijacked || s.live > 0 || s.held.size > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // supersedeLocked sends the waiting drainer away.

@@ -8,25 +8,29 @@ import "context"
 // task's own may have ended, as by a timeout that Run set.
 type endedContext struct {
 	context.Context
+	pool   *Pool
 	values context.Context
 }
 
-func (c endedContext) String() string { return "taskpool.ended" }
+func (c *endedContext) String() string { return "taskpool.ended" }
 
-// Value asks the values first. They do not answer the context package's own key,
-// by which it finds what cancels a context: see context.WithoutCancel.
-func (c endedContext) Value(key any) any {
-	if v := c.values.Value(key); v != nil {
-		return v
+// Value answers what the pool's context answers, the context package's own key by
+// which it finds what cancels a context, with what cancels the task.
+func (c *endedContext) Value(key any) any {
+	if c.pool.ctx.Value(key) != nil {
+		return c.Context.Value(key)
 	}
-	return c.Context.Value(key)
+	return c.values.Value(key)
 }
 
 // endedCtx is the context of the run that the worker has ended. Only its own
 // goroutine may ask.
 func (w *worker) endedCtx() context.Context {
-	if w.derived == nil {
+	switch {
+	case w.derived == nil:
 		return w.ctx()
+	case w.derived.Err() == nil: // as most: a value was put into the task's
+		return w.derived
 	}
-	return endedContext{w.ctx(), context.WithoutCancel(w.derived)}
+	return &endedContext{w.ctx(), w.pool, w.derived}
 }

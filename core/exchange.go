@@ -94,8 +94,9 @@ func (x Exchange) Reused(key any) {
 }
 
 // Returned tells that the handler chain has returned or panicked: adapters call
-// it. What o does not know may be zero; that the client has gone or the deadline
-// has passed is taken from the request's context. It reports whether the scope
+// it. What o does not know may be zero; that the deadline has passed is taken from the
+// request's context. Why else that has ended is the adapter's to say, in
+// Outcome.Disconnected: a middleware may have ended it as well as the client. It reports whether the scope
 // has had tasks: only then is there anything for Sent to release.
 //
 // Until Sent it may be called again when more is known, as where a framework
@@ -109,9 +110,7 @@ func (x Exchange) Returned(o Outcome) bool {
 	p := s.pool
 	o.Release, o.Vetoed = 0, nil
 	if s.open() {
-		ended := s.request.Err()
-		o.Expired = o.Expired || errors.Is(ended, context.DeadlineExceeded)
-		o.Disconnected = o.Disconnected || ended != nil && !o.Expired
+		o.Expired = o.Expired || errors.Is(s.request.Err(), context.DeadlineExceeded)
 		if p.phase.Load() == phaseOpen && s.stage.leave() {
 			s.outcome = o
 			s.stage.Store(stageReturned)
@@ -141,6 +140,20 @@ func (x Exchange) Returned(o Outcome) bool {
 	return s.hadTasks
 }
 
+// Hijacked tells that the handler has taken the connection over: adapters call it, at
+// any time before Returned. Such a handler may run for as long as its client stays, so
+// that Done does not wait for it, only for the tasks of its scope.
+func (x Exchange) Hijacked() {
+	if x.scope == nil {
+		return
+	}
+	p := x.scope.pool
+	p.lock()
+	defer p.unlock()
+	x.scope.hijacked = true
+	p.settleLocked()
+}
+
 // Sent tells that the response is sent: adapters call it, after Returned, and
 // the staged tasks start or are discarded as the outcome says. It is idempotent
 // and never blocks: what it starts runs on workers. The first call decides.
@@ -154,4 +167,15 @@ func (x Exchange) Sent(r Release) {
 		x.scope.sentLocked(r)
 	}
 	p.unlock()
+}
+
+// Value returns the key and the value by which FromContext finds the scope. An
+// adapter puts them where a framework's own contexts look for values, such as the
+// user values of fasthttp, so that the scope is found in them too; the framework
+// has to drop them with the request. The zero Exchange returns nil twice.
+func (x Exchange) Value() (key, value any) {
+	if x.scope == nil {
+		return nil, nil
+	}
+	return scopeKey{}, x.scope
 }

@@ -1,6 +1,9 @@
 package taskpool
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Handle gives the lifecycle of a request to what is not HTTP: an invocation of
 // a function, a message from a queue, a cron job. It begins a scope on src, runs
@@ -22,7 +25,7 @@ func Handle(ctx context.Context, src Source, fn func(context.Context) error) (er
 	ctx, x := src.Begin(ctx)
 	panicked := true
 	defer func() {
-		x.Returned(Outcome{Err: err, Panicked: panicked})
+		x.Returned(Outcome{Err: err, Panicked: panicked, Disconnected: errors.Is(ctx.Err(), context.Canceled)})
 		if x.Held() {
 			x.Hold()
 		}

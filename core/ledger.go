@@ -41,6 +41,7 @@ type scope struct {
 
 	// What follows is protected by pool.mu.
 	hadTasks   bool
+	hijacked   bool  // its handler is not waited for
 	live       int32 // started and not ended: queued or running
 	running    int32
 	lent       int32 // of the running ones, how many have lent their slot

@@ -22,6 +22,10 @@ func FromContext(ctx context.Context) Scope {
 		return Scope{scope: (*scope)(c)}
 	}
 	s := scopeOf(ctx)
+	if s == nil && ctx != nil {
+		kept, _ := ctx.Value(ContextKey).(Scope)
+		s = kept.scope
+	}
 	if s == nil {
 		return Scope{}
 	}
@@ -85,7 +89,7 @@ func (s Scope) submitAsync(j *Job, work any, of promise) error {
 // for the scope's own.
 func (s Scope) inner() context.Context {
 	if s.ctx == nil || s.scope.reused != nil && s.ctx.Value(s.scope.reused) != nil {
-		return s.scope.copied(nil)
+		return s.scope.copied(nil) //nolint:staticcheck // what nil stands for it says
 	}
 	return s.scope.copied(s.ctx)
 }

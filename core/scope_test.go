@@ -41,7 +41,7 @@ func TestOutcomeDecidesWhatStagedTasksStart(t *testing.T) {
 		{name: "veto", fail: veto, given: taskpool.Outcome{Status: 200}, want: taskpool.Outcome{Status: 200, Vetoed: veto}},
 		{name: "deadline", ctx: expired, given: taskpool.Outcome{Status: 200}, want: taskpool.Outcome{Status: 200, Expired: true}},
 		{name: "deadline, told", given: taskpool.Outcome{Expired: true}, want: taskpool.Outcome{Expired: true}},
-		{name: "client gone", ctx: gone, given: taskpool.Outcome{Status: 200}, want: taskpool.Outcome{Status: 200, Disconnected: true}, success: true},
+		{name: "a context that ended does not tell why", ctx: gone, given: taskpool.Outcome{Status: 200}, want: taskpool.Outcome{Status: 200}, success: true},
 		{name: "client gone, told", given: taskpool.Outcome{Disconnected: true}, want: taskpool.Outcome{Disconnected: true}, success: true},
 		{name: "a release given too early is ignored", given: taskpool.Outcome{Release: taskpool.ReleaseHeld}, success: true},
 	} {

@@ -88,7 +88,7 @@ func openSchema(t *testing.T) *shelf {
 	if url == "" {
 		t.Skip("no Postgres: run the tests with core/riverpool/testdata/postgres, or set RIVERPOOL_PG")
 	}
-	ctx := context.Background() // until the cleanup
+	ctx := context.WithoutCancel(t.Context()) // until the cleanup
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -15,13 +16,18 @@ import (
 	taskpool "github.com/elite-libs/taskpool/core"
 	"github.com/elite-libs/taskpool/core/riverpool"
 	echopool "github.com/elite-libs/taskpool/echo"
+	echo5pool "github.com/elite-libs/taskpool/echo/echo5"
+	"github.com/elite-libs/taskpool/examples/orders"
 	fiberpool "github.com/elite-libs/taskpool/fiber"
+	fiber3pool "github.com/elite-libs/taskpool/fiber/fiber3"
 	ginpool "github.com/elite-libs/taskpool/gin"
 	httppool "github.com/elite-libs/taskpool/nethttp"
 	"github.com/gin-gonic/gin"
 	"github.com/go-chi/chi/v5"
 	"github.com/gofiber/fiber/v2"
+	fiber3 "github.com/gofiber/fiber/v3"
 	"github.com/labstack/echo/v4"
+	echo5 "github.com/labstack/echo/v5"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 )
 
@@ -63,6 +69,13 @@ func TestStoredTasksHeedTheOutcome(t *testing.T) {
 		srv.Start()
 		t.Cleanup(srv.Close)
 		return srv.URL
+	}
+	listen := func(t *testing.T) net.Listener {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ln
 	}
 	statusOf := map[string]int{"ok": http.StatusCreated, "failed": http.StatusInternalServerError}
 	gin.SetMode(gin.ReleaseMode)
@@ -110,6 +123,20 @@ func TestStoredTasksHeedTheOutcome(t *testing.T) {
 			})
 			return serve(t, e)
 		},
+		"echo5": func(t *testing.T, src taskpool.Source, store call) string {
+			e := echo5.New()
+			e.Use(echo5pool.Middleware(src))
+			e.GET("/:text", func(c *echo5.Context) error {
+				if err := store(c.Request().Context(), c.Param("text")); err != nil {
+					return err
+				}
+				if status := statusOf[c.Param("text")]; status != http.StatusCreated {
+					return echo5.NewHTTPError(status, "")
+				}
+				return c.NoContent(http.StatusCreated)
+			})
+			return serve(t, e)
+		},
 		"fiber": func(t *testing.T, src taskpool.Source, store call) string {
 			app := fiber.New(fiber.Config{DisableStartupMessage: true})
 			app.Use(fiberpool.Middleware(src))
@@ -122,11 +149,25 @@ func TestStoredTasksHeedTheOutcome(t *testing.T) {
 				}
 				return c.SendStatus(http.StatusCreated)
 			})
-			ln, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
+			ln := listen(t)
 			go func() { _ = app.Listener(ln) }() // until Shutdown
+			t.Cleanup(func() { _ = app.Shutdown() })
+			return "http://" + ln.Addr().String()
+		},
+		"fiber3": func(t *testing.T, src taskpool.Source, store call) string {
+			app := fiber3.New()
+			app.Use(fiber3pool.Middleware(src))
+			app.Get("/:text", func(c fiber3.Ctx) error {
+				if err := store(c.Context(), strings.Clone(c.Params("text"))); err != nil {
+					return err
+				}
+				if status := statusOf[c.Params("text")]; status != http.StatusCreated {
+					return fiber3.NewError(status)
+				}
+				return c.SendStatus(http.StatusCreated)
+			})
+			ln := listen(t)
+			go func() { _ = app.Listener(ln, fiber3.ListenConfig{DisableStartupMessage: true}) }() // until Shutdown
 			t.Cleanup(func() { _ = app.Shutdown() })
 			return "http://" + ln.Addr().String()
 		},
@@ -185,5 +226,29 @@ func TestStoredTasksHeedTheOutcome(t *testing.T) {
 				t.Errorf("got rows %s, %d more runs, %v, want %s", rows, len(ran), err, want)
 			}
 		})
+	}
+}
+
+// TestDurableOrdersAreThereAfterAKill, unlike those in memory, and so is what became of them.
+func TestDurableOrdersAreThereAfterAKill(t *testing.T) {
+	t.Parallel()
+	binary, dir := build(t, "nethttp"), t.TempDir()
+	args := []string{"-durable", "sqlite", "-receipts", dir, "-slow", "0"}
+	first := serve(t, binary, args...)
+	id := first.order(t, fine, http.StatusCreated)
+	rejected := first.order(t, strings.Replace(fine, `"quantity":2`, `"quantity":1001`, 1), http.StatusConflict)
+	checkFates(t, first.settled(t, id), map[string]string{"audit": "succeeded", "released": "succeeded", "alert": "discarded", "deliver": "succeeded"})
+	checkFates(t, first.settled(t, rejected), map[string]string{"audit": "succeeded", "released": "succeeded", "alert": "succeeded"})
+	if _, err := os.Stat(filepath.Join(dir, orders.ReceiptKey(id))); err != nil {
+		t.Error(err)
+	}
+	first.signal(t, syscall.SIGKILL)
+	first.wait(t)
+
+	second := serve(t, binary, args...)
+	checkFates(t, second.settled(t, id), map[string]string{"deliver": "succeeded"})
+	checkFates(t, second.settled(t, rejected), map[string]string{})
+	if status, err := second.get("/orders/nobody", nil); err != nil || status != http.StatusNotFound {
+		t.Errorf("got %d, %v, want 404", status, err)
 	}
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // programs are the folders of the programs: the same service on each framework, so the same tests.
-var programs = []string{"nethttp", "gin", "echo", "fiber"}
+var programs = []string{"nethttp", "gin", "echo", "echo5", "fiber", "fiber3"}
 
 const fine = `{"customer":"ada","item":"tea","quantity":2}`
 

@@ -1,11 +1,13 @@
 package fiberpool_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
 	"github.com/elite-libs/taskpool/core/pooltest"
@@ -45,6 +47,10 @@ func reenter(x pooltest.Exchange, path string) error {
 	return c.RestartRouting()
 }
 
+func stream(x pooltest.Exchange, write func(w io.Writer)) {
+	x.(exchange).c.Context().SetBodyStreamWriter(func(w *bufio.Writer) { write(w) })
+}
+
 // captured are the contexts that are fasthttp's to reuse: its own, and the user
 // context if somebody has derived that from it.
 var captured = map[string]func(x pooltest.Exchange, key, value string) context.Context{
@@ -60,42 +66,57 @@ var captured = map[string]func(x pooltest.Exchange, key, value string) context.C
 	},
 }
 
+// An installation is how the kit's programs are served.
+type installation struct {
+	outer, inner []fiber.Handler // outside and inside of the pool's middleware
+	tracked      bool            // by fiberpool.Serve
+}
+
 // serve runs an app: outer, the pool's middleware, inner, and h.
-func serve(outer, inner []fiber.Handler) func(testing.TB, net.Listener, pooltest.Handler, ...taskpool.Source) func() {
-	return func(t testing.TB, ln net.Listener, h pooltest.Handler, srcs ...taskpool.Source) func() {
-		app := fiber.New(fiber.Config{DisableStartupMessage: true})
-		use := func(handlers ...fiber.Handler) {
-			for _, h := range handlers {
-				app.Use(h)
-			}
+func (i installation) serve(t testing.TB, ln net.Listener, h pooltest.Handler, srcs ...taskpool.Source) func() {
+	app := fiber.New(fiber.Config{DisableStartupMessage: true})
+	use := func(handlers ...fiber.Handler) {
+		for _, h := range handlers {
+			app.Use(h)
 		}
-		use(outer...)
-		app.Use("/captured/user-context", func(c *fiber.Ctx) error {
-			c.SetUserContext(context.WithValue(c.Context(), userKey{}, "set outside of the middleware"))
-			return c.Next()
-		})
-		for _, src := range srcs {
-			use(fiberpool.Middleware(src))
+	}
+	use(i.outer...)
+	app.Use("/captured/user-context", func(c *fiber.Ctx) error {
+		c.SetUserContext(context.WithValue(c.Context(), userKey{}, "set outside of the middleware"))
+		return c.Next()
+	})
+	for _, src := range srcs {
+		use(fiberpool.Middleware(src))
+	}
+	use(i.inner...)
+	app.All("/*", func(c *fiber.Ctx) error { return h(exchange{c}) })
+
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		if i.tracked { // the kit finalizes its own sources
+			ended <- fiberpool.Serve(ctx, app, ln, taskpool.New(taskpool.Config{}), time.Minute)
+		} else {
+			ended <- app.Listener(ln)
 		}
-		use(inner...)
-		app.All("/*", func(c *fiber.Ctx) error { return h(exchange{c}) })
-		ended := make(chan error, 1)
-		go func() { ended <- app.Listener(ln) }()
-		return func() {
+	}()
+	return func() {
+		stop()
+		if !i.tracked {
 			if err := app.Shutdown(); err != nil {
 				t.Errorf("Shutdown: %v", err)
 			}
-			if err := <-ended; err != nil {
-				t.Errorf("Listener: %v", err)
-			}
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("serving: %v", err)
 		}
 	}
 }
 
-func adapters() []pooltest.Adapter {
+// Without a recovery a panic ends the process: fasthttp has none.
+func adapters() (all []pooltest.Adapter) {
 	recovery := []fiber.Handler{recover.New()}
 	a := pooltest.Adapter{
-		Release:         taskpool.ReleaseFlushed,
 		Hijack:          taskpool.ReleaseFlushed, // when the hijack handler has ended
 		Errors:          true,
 		LateErrors:      true,
@@ -104,18 +125,30 @@ func adapters() []pooltest.Adapter {
 		NoDisconnect:    true,
 		ReadsBody:       true,
 		NoHold:          true,
+		Batches:         true,
 		Reenter:         reenter,
+		Stream:          stream,
 		Captured:        captured,
 		Leaves: []string{
 			"github.com/valyala/fasthttp.updateServerDate.func1",    // for ever
 			"github.com/valyala/fasthttp.(*workerPool).Start.func2", // 10 s
 		},
 	}
-	// Without a recovery a panic ends the process: fasthttp has none.
-	inside, outside := a, a
-	inside.Name, inside.Recovery, inside.Serve = "recovery inside", pooltest.RecoveryInside, serve(nil, recovery)
-	outside.Name, outside.Recovery, outside.Serve = "recovery outside", pooltest.RecoveryOutside, serve(recovery, nil)
-	return []pooltest.Adapter{inside, outside}
+	for _, v := range []struct {
+		name     string
+		release  taskpool.Release
+		recovery pooltest.Recovery
+		installation
+	}{
+		{"recovery inside, untracked", taskpool.ReleaseHandlerReturned, pooltest.RecoveryInside, installation{inner: recovery}},
+		{"recovery inside, tracked", taskpool.ReleaseFlushed, pooltest.RecoveryInside, installation{inner: recovery, tracked: true}},
+		{"recovery outside, untracked", taskpool.ReleaseHandlerReturned, pooltest.RecoveryOutside, installation{outer: recovery}},
+		{"recovery outside, tracked", taskpool.ReleaseFlushed, pooltest.RecoveryOutside, installation{outer: recovery, tracked: true}},
+	} {
+		a.Name, a.Release, a.Recovery, a.Serve = v.name, v.release, v.recovery, v.serve
+		all = append(all, a)
+	}
+	return all
 }
 
 func TestConformance(t *testing.T)  { pooltest.Test(t, adapters()...) }

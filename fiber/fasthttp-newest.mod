@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/elite-libs/taskpool/core v0.1.0
+	github.com/elite-libs/taskpool/fiber/fasthttp v0.1.0
 	github.com/gofiber/fiber/v2 v2.52.15
 	github.com/valyala/fasthttp v1.78.0
 )
@@ -21,3 +22,5 @@ require (
 )
 
 replace github.com/elite-libs/taskpool/core => ../core
+
+replace github.com/elite-libs/taskpool/fiber/fasthttp => ./fasthttp

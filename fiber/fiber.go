@@ -1,6 +1,6 @@
-// Package fiberpool gives the requests of Fiber background tasks: its middleware
-// puts a scope of a taskpool into the user context of each request and starts
-// what the request staged once its response is sent.
+// Package fiberpool gives the requests of Fiber v2 background tasks: its middleware
+// puts a scope of a taskpool into the context of each request and starts what the
+// request staged once its response is sent.
 //
 //	pool := taskpool.New(taskpool.Config{})
 //	app := fiber.New()
@@ -11,19 +11,35 @@
 //
 // # When staged tasks start
 //
-// After the last write of the response has returned (taskpool.ReleaseFlushed). Of
-// pipelined requests fasthttp flushes the responses together, so there the tasks
-// of all but the last may start before that. After a hijack they start when the hijack
-// handler has ended, and after a timeout (fasthttp's TimeoutError, which Fiber's
-// timeout middleware does not use) when the handler has returned.
-// If a middleware outside of this one resets the user values (fasthttp's
-// ResetUserValues, in newer versions Request().Reset() too), they start then.
+// On a server that Serve runs: after the last write of the response has returned,
+// also where fasthttp flushes the responses of pipelined requests together
+// (taskpool.ReleaseFlushed). On any other, as with app.Listen, fasthttp tells only
+// that the response was written, not whether it was flushed: it was, unless
+// another request is pipelined behind it (taskpool.ReleaseHandlerReturned).
 //
-// # Strings
+// A request is over when its response is. Its scope accepts tasks as long as a
+// stream writer (SetBodyStreamWriter) is being read or a hijack handler, such as
+// that of a WebSocket, runs, and what is staged starts after that. A stream writer whose
+// client has gone, or asked with HEAD, outlives the request: what it adds then is refused
+// with taskpool.ErrScopeClosed, unless another task of the request has not ended.
 //
-// Fiber reuses its contexts and the memory of the strings that it gives out: a
-// task must never see c, and a string from c has to be copied before it is handed
-// to one, with utils.CopyString or fiber.Config.Immutable.
+// After a timeout that gives the request up (fasthttp's TimeoutError, which
+// Fiber's timeout middleware does not use),
+// or one outside of the middleware, they start when the handler has returned. In an
+// app that is not served but called, by adaptor.FiberApp or what runs it as a
+// function, they start then, too (taskpool.ReleaseNoServer), and the status of an error
+// is taken to be the default error handler's. If a middleware outside of this one
+// resets the user values (fasthttp's ResetUserValues, in newer versions
+// Request().Reset() too), what is staged may start before the response is sent.
+//
+// # What Fiber uses again
+//
+// Fiber uses its contexts again, and the memory of the strings that it gives out: a
+// task must never see c. A string from c has to be copied before it is handed to
+// one, with utils.CopyString, and so has each field that c.QueryParser,
+// BodyParser, ParamsParser, CookieParser or ReqHeaderParser
+// has filled: they point into the memory of the request, and the task would read
+// another one's. With fiber.Config.Immutable Fiber copies all of them itself.
 //
 // # Prefork
 //
@@ -33,16 +49,20 @@
 package fiberpool
 
 import (
+	"context"
 	"errors"
+	"net"
+	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
+	fastpool "github.com/elite-libs/taskpool/fiber/fasthttp"
 	"github.com/gofiber/fiber/v2"
-	"github.com/valyala/fasthttp"
 )
 
 // Middleware puts a scope of src into the user context of each request: From(c),
-// or taskpool.FromContext(c.UserContext()) in code that does not know Fiber. It
-// belongs first, outside of a recovery: fasthttp recovers no panics.
+// or taskpool.FromContext(c.UserContext()) in code that does not know Fiber. It is found
+// in c.Context(), and in the context of a request that adaptor.HTTPHandler makes. The
+// middleware belongs first, outside of a recovery: fasthttp recovers no panics.
 //
 // Fiber renders a handler's error after its middleware has returned; the
 // outcome has the status that was really sent, and the error as Outcome.Err.
@@ -57,16 +77,13 @@ func Middleware(src taskpool.Source) fiber.Handler {
 		if src == nil {
 			return c.Next()
 		}
-		rctx := c.Context()
-		rctx.SetUserValue(reusedKey{}, true)
-		ctx, x := src.Begin(c.UserContext())
-		if x.Held() {
-			return ErrHold
+		ctx, x, err := fastpool.Begin(c.UserContext(), src, c.Context())
+		if err != nil {
+			return err
 		}
-		x.Reused(reusedKey{})
 		c.SetUserContext(ctx)
 		panicked := true
-		defer func() { end(x, rctx, err, panicked) }()
+		defer func() { x.End(err, code(err), panicked) }()
 		err = c.Next()
 		panicked = false
 		return err
@@ -75,44 +92,22 @@ func Middleware(src taskpool.Source) fiber.Handler {
 
 // ErrHold is the error of Serve, and of every request, where the Source is one
 // that taskpool.Hold returned.
-var ErrHold = errors.New("fiberpool: a Fiber handler cannot flush its response, so no request can be held: pass the Source without taskpool.Hold")
+var ErrHold = fastpool.ErrHold
 
 // From returns the scope of a request; the zero Scope if Middleware is not
 // installed.
 func From(c *fiber.Ctx) taskpool.Scope { return taskpool.FromContext(c.UserContext()) }
 
-type reusedKey struct{} // answered by fasthttp's contexts
-
-// end tells the outcome, and arms what tells that the response is sent.
-func end(x taskpool.Exchange, rctx *fasthttp.RequestCtx, err error, panicked bool) {
-	o := taskpool.Outcome{Status: status(rctx, err), Err: err, Panicked: panicked}
-	switch {
-	case !x.Returned(o):
-	case rctx.LastTimeoutErrorResponse() != nil: // rctx is given up, and never closed
-		x.Sent(taskpool.ReleaseHandlerReturned)
-	default:
-		c := &closer{x, rctx, o}
-		rctx.SetUserValue(c, c) // a key of its own: there may be one for another pool
-	}
-}
-
-// status is the response's as far as it is known when the handler has returned.
-func status(rctx *fasthttp.RequestCtx, err error) int {
-	timeout := rctx.LastTimeoutErrorResponse()
-	switch {
-	case timeout != nil: // it is sent, whatever else there is
-		return timeout.StatusCode()
-	case rctx.Hijacked():
+// code is what Fiber answers to an error; 0 if it is nil.
+func code(err error) int {
+	if err == nil {
 		return 0
-	case err != nil:
-		return errorStatus(err)
 	}
-	return rctx.Response.StatusCode()
+	return errorCode(err)
 }
 
-// errorStatus is what Fiber answers to an error. It stands apart since looking
-// for a *fiber.Error takes an allocation.
-func errorStatus(err error) int {
+// errorCode stands apart since looking for a *fiber.Error takes an allocation.
+func errorCode(err error) int {
 	var e *fiber.Error
 	if errors.As(err, &e) {
 		return e.Code
@@ -120,22 +115,50 @@ func errorStatus(err error) int {
 	return fiber.StatusInternalServerError
 }
 
-// A closer is a user value that fasthttp closes when it resets the request, in
-// the goroutine of the connection: after the response was flushed, or the
-// hijack handler has ended (userData.Reset in serveConn and hijackConnHandler,
-// fasthttp 1.51 and 1.77).
-type closer struct {
-	exchange taskpool.Exchange
-	rctx     *fasthttp.RequestCtx
-	outcome  taskpool.Outcome
-}
+// DefaultLimit is how long Serve takes to shut down if it is told no limit: a
+// little less than the 30 s after which Kubernetes and others kill.
+const DefaultLimit = fastpool.DefaultLimit
 
-// Close only starts things: the connection waits for it.
-func (c *closer) Close() error {
-	if c.outcome.Status != 0 {
-		c.outcome.Status = c.rctx.Response.StatusCode()
-		c.exchange.Returned(c.outcome)
+// Serve serves app on ln until ctx ends; then it shuts down within limit and
+// returns. ln is closed then, whatever it returns. src is the Source that the
+// middleware was given; a nil one is refused with an error.
+//
+// Shutting down is in this order. The app accepts no more and finishes its
+// requests; for that it has half of limit, then what is still open is closed,
+// so that a stream cannot eat the time of the tasks. Hijacked connections are left
+// to their handlers and waited for by nobody; what their requests staged starts. Then
+// src.Done finishes the tasks with all the time that is left. If they do not end in
+// it, Done cuts them short, which takes a second more for a task that does not heed
+// its context, and another for a hook that hangs. A limit of 0 or less means
+// DefaultLimit.
+//
+// The error joins those of serving, of the app's shutdown and of Done; it is nil
+// if nothing was cut short or given up, and names the first of the tasks that were.
+// What tasks returned is in no error: they are logged,
+// and in the Report of src.Done, which may be called again for it. If it cannot
+// accept, Serve returns the error at once and finalizes nothing. If somebody else
+// shuts the app down, the same follows as when ctx ends. A src that is a
+// taskpool.Hold is refused with ErrHold.
+//
+// While it shuts down, a request that has been read is answered, and a connection is
+// closed for idle only before that: fasthttp before 1.78 alone carries out requests
+// whose connection it has closed. What is left of that, before 1.78, is a request
+// with another pipelined behind it that is answered in the instant in which
+// the server is told to stop: its response may be lost with the connection.
+//
+// The app sees connections that are wrapped: what RequestCtx.Conn returns has a
+// method NetConn for the one that ln gave. Fiber's OnListen hooks and its startup
+// message do not recognize a listener of TLS in them.
+func Serve(ctx context.Context, app *fiber.App, ln net.Listener, src taskpool.Source, limit time.Duration) error {
+	if app == nil || ln == nil {
+		if ln != nil {
+			_ = ln.Close()
+		}
+		return errors.New("fiberpool: nil fiber.App or net.Listener")
 	}
-	c.exchange.Sent(taskpool.ReleaseFlushed)
-	return nil
+	return fastpool.Serve(ctx, fastpool.App{
+		Server:   app.Server(),
+		Serve:    app.Listener,
+		Shutdown: app.ShutdownWithContext,
+	}, ln, src, limit)
 }

@@ -31,14 +31,13 @@ func listen(t testing.TB) net.Listener {
 
 func newApp() *fiber.App { return fiber.New(fiber.Config{DisableStartupMessage: true}) }
 
-// start serves app until the test has ended.
+// start has Serve serve app until the test has ended.
 func start(t *testing.T, app *fiber.App) (url string) {
 	t.Helper()
 	ln := listen(t)
-	served := make(chan error, 1)
-	go func() { served <- app.Listener(ln) }()
+	stop, served := run(t, app, ln, taskpool.New(taskpool.Config{}), time.Minute)
 	t.Cleanup(func() {
-		must(t, app.Shutdown())
+		stop()
 		must(t, <-served)
 	})
 	return "http://" + ln.Addr().String()

@@ -23,7 +23,7 @@ func nothing(context.Context) error { return nil }
 
 // run has Serve run until stop is called, which ends its ctx, and sends its error.
 func run(t *testing.T, app *fiber.App, ln net.Listener, src taskpool.Source, limit time.Duration) (stop func(), served <-chan error) {
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context())) // not before stop is called
 	result := make(chan error, 1)
 	go func() { result <- fiberpool.Serve(ctx, app, ln, src, limit) }()
 	return cancel, result

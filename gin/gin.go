@@ -30,16 +30,19 @@ import (
 // panic, which is a failure too. Outcome.Err is the last of c.Errors.
 //
 // Gin reuses its contexts, so a task must never see c: take what it needs before
-// the handler returns. If a scope is taken from c itself (with
-// Engine.ContextWithFallback) or a context derived from it, its tasks get the
-// values of the request's context instead.
+// the handler returns. If a scope is taken from c itself (taskpool.FromContext(c), or
+// where c.Request.WithContext(c) was set) or a context derived from it, its tasks get
+// the values of the request's context instead.
 //
 // With a nil src adding tasks fails with taskpool.ErrNoScope.
 func Middleware(src taskpool.Source) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		x, _, r := httppool.Begin(src, c.Writer, c.Request)
+		x, view, r := httppool.Begin(src, c.Writer, c.Request)
 		x.Reused(gin.ContextKey)
-		w := &writer{c.Writer, x}
+		if s := x.Scope(); s.Pool() != nil {
+			c.Set(taskpool.ContextKey, s) // c answers for its own keys alone, unless Engine.ContextWithFallback is set
+		}
+		w := &writer{c.Writer, x, view}
 		// They stay: what is outside may still write, and be observed.
 		c.Writer, c.Request = w, r
 		panicked := true
@@ -63,7 +66,8 @@ func From(c *gin.Context) taskpool.Scope { return taskpool.FromContext(c.Request
 // A writer observes the status, which Gin holds back until the first byte.
 type writer struct {
 	gin.ResponseWriter
-	x httppool.Exchange
+	x    httppool.Exchange
+	view http.ResponseWriter // what Begin returned, over the same writer
 }
 
 func (w *writer) WriteHeader(status int) {
@@ -79,4 +83,13 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return c, rw, err
 }
 
-func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+// CloseNotify is that of the view: over HTTP/2 the server's own is for one alone, and
+// the release of staged tasks waits for it.
+func (w *writer) CloseNotify() <-chan bool {
+	if n, ok := w.view.(http.CloseNotifier); ok { //nolint:staticcheck // what Context.Stream calls
+		return n.CloseNotify()
+	}
+	return w.ResponseWriter.CloseNotify()
+}
+
+func (w *writer) Unwrap() http.ResponseWriter { return w.view }

@@ -62,6 +62,36 @@ func ExampleServe() {
 	// Output: served, and shut down in order: <nil>
 }
 
+// Behind a load balancer a process says that it is not ready, and goes on for a while.
+func ExampleServeWith() {
+	pool := taskpool.New(taskpool.Config{})
+	ctx, stop := context.WithCancel(context.Background()) // in a program: signal.NotifyContext
+	defer stop()
+	mux := http.NewServeMux()
+	mux.Handle("GET /readyz", httppool.Ready(ctx))
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ended := make(chan error, 1)
+	go func() {
+		srv := &http.Server{Handler: httppool.Middleware(pool)(mux)}
+		ended <- httppool.ServeWith(ctx, srv, pool, httppool.ServeOptions{Listener: ln, Pause: 500 * time.Millisecond, Limit: 20 * time.Second})
+	}()
+	stop()
+
+	resp, err := http.Get("http://" + ln.Addr().String() + "/readyz")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = resp.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	fmt.Println(resp.Status, "and then the end:", <-ended)
+	// Output: 503 Service Unavailable and then the end: <nil>
+}
+
 func ExampleTrack() {
 	pool := taskpool.New(taskpool.Config{})
 	exact := make(chan bool, 1)

@@ -2,10 +2,10 @@ package httppool
 
 import "net/http"
 
-// Wrappers is how many combinations of optional interfaces there are.
-const Wrappers = len(wrappers)
+// Views is how many combinations of optional interfaces there are.
+const Views = len(views)
 
 // View returns a ResponseWriter over base with the interfaces of combination m.
 func View(base http.ResponseWriter, m int) http.ResponseWriter {
-	return wrappers[m](&observer{base: base})
+	return views[m](&observer{base: base})
 }

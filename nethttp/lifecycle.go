@@ -1,8 +1,8 @@
 package httppool
 
 import (
-	"context"
 	"net/http"
+	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
 )
@@ -19,21 +19,28 @@ type Exchange struct{ o *observer }
 // middleware and puts both where the framework looks for them. With a nil src it
 // returns w and r as they are: FromContext then finds the zero Scope, which
 // refuses tasks with taskpool.ErrNoScope.
+//
+// What HTTP/2 begins a connection with is no request: a handler of package h2c inside
+// takes the connection over, and its requests come to the handler that it was given
+// (h2c.NewHandler, golang.org/x/net v0.57). The middleware belongs around that one;
+// what is outside of h2c.NewHandler gives no scope to them.
 func Begin(src taskpool.Source, w http.ResponseWriter, r *http.Request) (Exchange, http.ResponseWriter, *http.Request) {
-	if src == nil {
+	if src == nil || r.ProtoMajor == 2 && r.Method == "PRI" {
 		return Exchange{}, w, r
 	}
-	o := &observer{base: w, ctx: r.Context(), http2: r.ProtoMajor == 2}
+	o := &observer{base: w, ctx: r.Context(), proto: r.ProtoMajor, began: time.Now()}
 	ctx, exchange := src.Begin((*lookups)(o))
 	o.exchange = exchange
-	if r.ProtoMajor == 1 {
-		o.conn, _ = o.ctx.Value(connKey{}).(*conn)
-		if o.conn != nil {
-			o.turn = o.conn.turn.Load()
+	o.conn, _ = o.ctx.Value(connKey{}).(*conn)
+	if o.conn != nil {
+		o.turn = o.conn.turn.Load()
+		if o.conn.hijacked.Load() {
+			o.proto = 2 // what is still served on it is h2c, which calls the request that began it HTTP/1
 		}
+		o.conn.server.enter()
 	}
-	o.request = *r.WithContext(ctx) // inlined, so that its own copy stays on the stack
-	return Exchange{o}, o.writer(), &o.request
+	o.hand(r, r.WithContext(ctx)) // inlined, so that its own copy stays on the stack
+	return Exchange{o}, o.view(), &o.request
 }
 
 // Scope returns the request's scope.
@@ -65,7 +72,7 @@ func (x Exchange) Status(status int) {
 // hand on the writer that Begin returned.
 func (x Exchange) Hijacked() {
 	if x.o != nil {
-		x.o.hijacked.Store(true)
+		x.o.leaveServer()
 	}
 }
 
@@ -86,14 +93,34 @@ func (x Exchange) End(err error, panicked bool) {
 	if o == nil {
 		return
 	}
-	o.told, o.err, o.panicked = o.statusNow(err, panicked), err, panicked
+	o.giveBack()
+	o.told = taskpool.Outcome{Status: o.statusNow(err, panicked), Err: err, Panicked: panicked}
 	o.rendering = err != nil && o.seen() == 0
+	hasTasks := o.exchange.Returned(o.told)
+	if hasTasks && o.left() {
+		o.told.Disconnected = true
+		o.exchange.Returned(o.told)
+	}
 	switch {
-	case !o.exchange.Returned(o.outcome(o.told)):
+	case !hasTasks:
 	case o.exchange.Held() && o.flushedForHold(err, panicked):
 		o.exchange.Hold()
 	default:
 		o.arm()
+	}
+	if o.conn != nil && !o.hijacked.Load() {
+		o.conn.server.leave()
+	}
+}
+
+// leaveServer notes that the connection is the handler's now. Neither the server nor
+// the pool waits for such a handler at shutdown, as it may run for days.
+func (o *observer) leaveServer() {
+	if o.hijacked.CompareAndSwap(false, true) {
+		o.exchange.Hijacked()
+		if o.conn != nil {
+			o.conn.server.leave()
+		}
 	}
 }
 
@@ -112,7 +139,10 @@ func (o *observer) flushedForHold(err error, panicked bool) bool {
 // may do nothing, or panic, where that one cannot (Gin's responseWriter.Flush).
 func flushes(w http.ResponseWriter) bool {
 	for can := false; ; {
-		here := featuresOf(w)&(flusher|controls) != 0
+		_, here := w.(http.Flusher)
+		if _, ok := w.(interface{ FlushError() error }); ok {
+			here = true
+		}
 		if can && !here {
 			return false
 		}
@@ -135,7 +165,7 @@ func (o *observer) written() bool {
 }
 
 // statusNow is the status as far as it is known when the handler returns.
-func (o *observer) statusNow(err error, panicked bool) int32 {
+func (o *observer) statusNow(err error, panicked bool) int {
 	status := o.seen()
 	switch {
 	case status != 0 || o.hijacked.Load() || panicked:
@@ -144,79 +174,4 @@ func (o *observer) statusNow(err error, panicked bool) int32 {
 		return http.StatusInternalServerError
 	}
 	return http.StatusOK // net/http sends it for a handler that wrote nothing
-}
-
-// arm arranges for release to be called when the response is sent. Each trigger
-// is armed only for a request that has tasks.
-func (o *observer) arm() {
-	switch {
-	case o.hijacked.Load():
-		o.release(taskpool.ReleaseHandlerReturned)
-	case o.ctx.Value(http.ServerContextKey) == nil:
-		o.release(taskpool.ReleaseNoServer)
-	case o.http2 && o.onStreamClosed():
-	case o.conn != nil:
-		o.conn.onSent(o)
-	default:
-		// The server cancels the context of a request when the outermost handler
-		// has returned, beside its final flush (net/http conn.serve, Go 1.26).
-		context.AfterFunc(o.ctx, func() { o.release(taskpool.ReleaseHandlerReturned) })
-	}
-}
-
-// onStreamClosed waits for the end of an HTTP/2 stream, of which the server tells
-// through CloseNotify when it has handed END_STREAM or RST_STREAM to its frame
-// writer (http2responseWriter.CloseNotify, Go 1.26).
-func (o *observer) onStreamClosed() (ok bool) {
-	n, ok := innermost(o.base).(http.CloseNotifier) //nolint:staticcheck // nothing else tells
-	if !ok {
-		return false
-	}
-	defer func() {
-		// It panics if the server's handler has returned already, as when this
-		// one was left running by a timeout.
-		if recover() != nil {
-			ok = false
-		}
-	}()
-	closed := n.CloseNotify()
-	go func() {
-		<-closed
-		o.release(taskpool.ReleaseStreamClosed)
-	}()
-	return true
-}
-
-// innermost is the writer at the bottom of w: the server's own.
-func innermost(w http.ResponseWriter) http.ResponseWriter {
-	for {
-		u, wrapped := w.(unwrap)
-		if !wrapped {
-			return w
-		}
-		w = u.Unwrap()
-	}
-}
-
-// release tells the scope that the response is sent, and before that the true
-// status, if the framework rendered an error after its middleware had returned.
-func (o *observer) release(r taskpool.Release) {
-	status := o.seen()
-	if status == 0 && o.rendering && r == taskpool.ReleaseHandlerReturned {
-		// The context ended before the error was rendered: it was one that a
-		// middleware had put a timeout on. What is written will release.
-		o.early.Store(uint32(r))
-		if status = o.seen(); status == 0 {
-			return
-		}
-	}
-	if status != 0 && status != o.told {
-		o.exchange.Returned(o.outcome(status))
-	}
-	o.exchange.Sent(r)
-}
-
-// outcome is what the scope is told, with a status.
-func (o *observer) outcome(status int32) taskpool.Outcome {
-	return taskpool.Outcome{Status: int(status), Err: o.err, Panicked: o.panicked}
 }

@@ -2,9 +2,7 @@ package httppool
 
 import (
 	"context"
-	"net"
 	"net/http"
-	"reflect"
 	"sync"
 	"sync/atomic"
 
@@ -15,6 +13,11 @@ type connKey struct{}
 
 // A conn is what a tracked server knows of one of its connections.
 type conn struct {
+	server *server
+	base   context.Context // of the connection, as the user made it: what ends it is not the client
+
+	hijacked atomic.Bool
+
 	turn atomic.Uint64 // grows when a response has been sent, and at the end
 
 	mu      sync.Mutex
@@ -34,38 +37,8 @@ type conn struct {
 // The server reports StateIdle when finishRequest has flushed, and StateClosed
 // after it has flushed and closed (net/http conn.serve, Go 1.26).
 func Track(srv *http.Server) {
-	if srv == nil {
-		return
-	}
-	var conns sync.Map // net.Conn to *conn
-	userContext, userState := srv.ConnContext, srv.ConnState
-	srv.ConnContext = func(ctx context.Context, nc net.Conn) context.Context {
-		if userContext != nil {
-			ctx = userContext(ctx, nc)
-		}
-		if ctx == nil || ctx.Value(connKey{}) != nil || !reflect.TypeOf(nc).Comparable() {
-			return ctx
-		}
-		c := new(conn)
-		conns.Store(nc, c)
-		return context.WithValue(ctx, connKey{}, c)
-	}
-	srv.ConnState = func(nc net.Conn, state http.ConnState) {
-		if userState != nil {
-			userState(nc, state)
-		}
-		if state == http.StateNew || state == http.StateActive || !reflect.TypeOf(nc).Comparable() {
-			return
-		}
-		v, ok := conns.Load(nc)
-		if !ok {
-			return
-		}
-		ended := state != http.StateIdle
-		if ended {
-			conns.Delete(nc)
-		}
-		v.(*conn).sent(ended)
+	if srv != nil {
+		tracked(srv)
 	}
 }
 
@@ -75,7 +48,7 @@ func (c *conn) onSent(o *observer) {
 	c.mu.Lock()
 	if c.ended || c.turn.Load() != o.turn {
 		c.mu.Unlock()
-		o.release(taskpool.ReleaseFlushed)
+		o.sent(taskpool.ReleaseFlushed, o.seen(), false)
 		return
 	}
 	c.waiting = append(c.waiting, o)
@@ -91,6 +64,10 @@ func (c *conn) sent(ended bool) {
 	c.waiting = nil
 	c.mu.Unlock()
 	for _, o := range waiting {
-		o.release(taskpool.ReleaseFlushed)
+		if ended { // which is also what follows a response that could not be written
+			o.release(taskpool.ReleaseFlushed)
+		} else {
+			o.sent(taskpool.ReleaseFlushed, o.seen(), false)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package httppool
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -12,72 +13,59 @@ import (
 	taskpool "github.com/elite-libs/taskpool/core"
 )
 
-//go:generate go run gen.go
-
 // An observer is one exchange: it sees the status go by on its way to the
 // ResponseWriter below, and later tells the scope that the response is sent.
-// What handlers get is a view of it, one of the generated types, that has
-// exactly the optional interfaces of the writer below. A handler may keep a
+// What handlers get is a view of it, one of writer_types.go. A handler may keep a
 // ResponseWriter too long, and a task its Request, so observers are not reused.
 type observer struct {
 	// The copy that the handler gets. Here it needs no allocation of its own; who
 	// keeps it keeps the ResponseWriter below too, as who keeps a Request with a
 	// body keeps the connection.
 	request http.Request
+	handed  *http.Request // what the copy was made of; nil once the handler has returned
 
 	base     http.ResponseWriter
 	exchange taskpool.Exchange
-	ctx      context.Context // of the request as it came: the server cancels it
+	ctx      context.Context // of the request as it came
+	began    time.Time
 
-	conn *conn // of a tracked server, HTTP/1
-	turn uint64
+	conn *conn  // of a tracked server
+	turn uint64 // of conn, for HTTP/1
 
 	// The handler's goroutine writes these, and triggers on others read them.
 	status   atomic.Int32 // the final status, 0 until it is known
 	hijacked atomic.Bool
+	failed   atomic.Bool               // a write
+	notified atomic.Bool               // a handler over HTTP/1 has the server's notification, and may have taken it
+	writeBy  atomic.Pointer[time.Time] // the deadline for writing, if the handler set one
+	ending   atomic.Pointer[ending]    // of the stream, over HTTP/2, once it was asked for
 
 	early atomic.Uint32 // the Release of a trigger that came before the status
 
 	// Written before a trigger is armed: what the scope was told.
-	told      int32 // the status
-	err       error
-	panicked  bool
+	told      taskpool.Outcome
 	rendering bool // the framework is still to render an error
 
-	http2 bool
+	proto int // the major version of HTTP
 }
 
-// The optional interfaces of a ResponseWriter. Those that only
-// http.ResponseController asks for, and that every server of net/http has
-// together, are one: controls.
+// The optional interfaces of a ResponseWriter that a view has if the writer below
+// has them. It always has io.StringWriter and http.CloseNotifier, which do where
+// there is none below what a caller would do instead, and what
+// http.ResponseController asks for.
 const (
 	flusher = 1 << iota
-	controls
 	hijacker
 	readerFrom
 	pusher
-	closeNotifier
-	stringWriter
-	unwrapper
 )
 
-type (
-	controller interface {
-		FlushError() error
-		SetReadDeadline(time.Time) error
-		SetWriteDeadline(time.Time) error
-		EnableFullDuplex() error
-	}
-	unwrap interface{ Unwrap() http.ResponseWriter }
-)
+type unwrap interface{ Unwrap() http.ResponseWriter }
 
 // featuresOf finds the optional interfaces of w.
 func featuresOf(w http.ResponseWriter) (m int) {
 	if _, ok := w.(http.Flusher); ok {
 		m |= flusher
-	}
-	if _, ok := w.(controller); ok {
-		m |= controls
 	}
 	if _, ok := w.(http.Hijacker); ok {
 		m |= hijacker
@@ -88,20 +76,14 @@ func featuresOf(w http.ResponseWriter) (m int) {
 	if _, ok := w.(http.Pusher); ok {
 		m |= pusher
 	}
-	if _, ok := w.(http.CloseNotifier); ok { //nolint:staticcheck // deprecated, and still asked for
-		m |= closeNotifier
-	}
-	if _, ok := w.(io.StringWriter); ok {
-		m |= stringWriter
-	}
-	if _, ok := w.(unwrap); ok {
-		m |= unwrapper
-	}
 	return m
 }
 
-// writer is the view of the observer that the handler gets.
-func (o *observer) writer() http.ResponseWriter { return wrappers[featuresOf(o.base)](o) }
+// view is what the handler gets.
+func (o *observer) view() http.ResponseWriter { return views[featuresOf(o.base)](o) }
+
+// self finds the observer behind a view.
+func (o *observer) self() *observer { return o }
 
 // wrote notes a final status: the first one counts. Of the informational ones
 // only 101 is final.
@@ -119,61 +101,103 @@ func (o *observer) wrote(status int) {
 
 // seen is the final status as far as it is known. On a hijacked connection
 // nobody knows it.
-func (o *observer) seen() int32 {
+func (o *observer) seen() int {
 	if o.hijacked.Load() {
 		return 0
 	}
-	return o.status.Load()
+	return int(o.status.Load())
 }
 
-func (o *observer) writeHeader(status int) {
+// What every view has.
+
+func (o *observer) Header() http.Header { return o.base.Header() }
+
+func (o *observer) WriteHeader(status int) {
+	if o.misused() {
+		return
+	}
 	o.base.WriteHeader(status) // panics if the status is none
 	o.wrote(status)
 }
 
-func (o *observer) write(p []byte) (int, error) {
+func (o *observer) Write(p []byte) (int, error) {
 	o.wrote(http.StatusOK)
-	return o.base.Write(p)
+	n, err := o.base.Write(p)
+	o.noteFailure(err)
+	return n, err
 }
 
-func (o *observer) writeString(s string) (int, error) {
+func (o *observer) WriteString(s string) (int, error) {
 	o.wrote(http.StatusOK)
-	return o.base.(io.StringWriter).WriteString(s)
+	n, err := io.WriteString(o.base, s)
+	o.noteFailure(err)
+	return n, err
 }
 
-func (o *observer) readFrom(r io.Reader) (int64, error) {
-	o.wrote(http.StatusOK)
-	return o.base.(io.ReaderFrom).ReadFrom(r)
+// noteFailure notes that something could not be written. With a context that has ended
+// it tells that the client has gone: the server reads nothing while there is a body
+// that the handler has not read, and sees it by its writes alone.
+func (o *observer) noteFailure(err error) {
+	if err != nil {
+		o.failed.Store(true)
+	}
 }
+
+// Unwrap gives an http.ResponseController what a view does not have.
+func (o *observer) Unwrap() http.ResponseWriter { return o.base }
+
+// The controls are there although Unwrap reaches them: a flush sends the header,
+// and the deadline tells whether a response could still be written. They do what
+// an http.ResponseController does on the writer below, whichever of them that has.
+
+func (o *observer) FlushError() error {
+	err := http.NewResponseController(o.base).Flush()
+	if !errors.Is(err, http.ErrNotSupported) {
+		o.wrote(http.StatusOK)
+	}
+	return err
+}
+
+func (o *observer) SetReadDeadline(t time.Time) error {
+	return http.NewResponseController(o.base).SetReadDeadline(t)
+}
+
+func (o *observer) SetWriteDeadline(t time.Time) error {
+	err := http.NewResponseController(o.base).SetWriteDeadline(t)
+	if err == nil {
+		o.writeBy.Store(&t)
+	}
+	return err
+}
+
+func (o *observer) EnableFullDuplex() error {
+	return http.NewResponseController(o.base).EnableFullDuplex()
+}
+
+// What some views have.
 
 func (o *observer) flush() {
 	o.wrote(http.StatusOK)
 	o.base.(http.Flusher).Flush()
 }
 
-func (o *observer) flushError() error {
-	o.wrote(http.StatusOK)
-	return o.base.(controller).FlushError()
+func (o *observer) readFrom(r io.Reader) (int64, error) {
+	n, err := o.base.(io.ReaderFrom).ReadFrom(r)
+	if n > 0 { // of nothing the server writes no header yet
+		o.wrote(http.StatusOK)
+	}
+	o.noteFailure(err)
+	return n, err
 }
-
-func (o *observer) setReadDeadline(t time.Time) error { return o.base.(controller).SetReadDeadline(t) }
-func (o *observer) setWriteDeadline(t time.Time) error {
-	return o.base.(controller).SetWriteDeadline(t)
-}
-func (o *observer) enableFullDuplex() error { return o.base.(controller).EnableFullDuplex() }
 
 func (o *observer) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c, rw, err := o.base.(http.Hijacker).Hijack()
 	if err == nil {
-		o.hijacked.Store(true)
+		o.leaveServer()
 	}
 	return c, rw, err
 }
 
 func (o *observer) push(target string, opts *http.PushOptions) error {
 	return o.base.(http.Pusher).Push(target, opts)
-}
-
-func (o *observer) closeNotify() <-chan bool {
-	return o.base.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // as above
 }

@@ -24,6 +24,7 @@ require (
 	github.com/bytedance/sonic v1.15.0 // indirect
 	github.com/bytedance/sonic/loader v0.5.0 // indirect
 	github.com/cloudwego/base64x v0.1.6 // indirect
+	github.com/elite-libs/taskpool/fiber/fasthttp v0.1.0 // indirect
 	github.com/gabriel-vasile/mimetype v1.4.12 // indirect
 	github.com/gammazero/deque v1.2.1 // indirect
 	github.com/gin-contrib/sse v1.1.0 // indirect
@@ -69,6 +70,8 @@ replace github.com/elite-libs/taskpool/core => ..
 replace github.com/elite-libs/taskpool/echo => ../../echo
 
 replace github.com/elite-libs/taskpool/fiber => ../../fiber
+
+replace github.com/elite-libs/taskpool/fiber/fasthttp => ../../fiber/fasthttp
 
 replace github.com/elite-libs/taskpool/gin => ../../gin
 

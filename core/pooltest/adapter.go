@@ -55,6 +55,11 @@ type Adapter struct {
 	// called once more from within, and with Serve a request is routed once.
 	Reenter func(x Exchange, path string) error
 
+	// Stream has the framework answer x with what write writes, which it calls when
+	// the Handler has returned: for a framework that has stream writers, such as
+	// Fiber (fasthttp's SetBodyStreamWriter). Nil means that it has none.
+	Stream func(x Exchange, write func(w io.Writer))
+
 	// Captured are the ways, by their names, in which a handler can get hold of a
 	// context that the framework reuses for other requests: its own request
 	// object, or what is derived from it. Each puts value under key into that
@@ -69,6 +74,8 @@ type Adapter struct {
 
 	Errors          bool // Outcome.Err is what the Handler returned
 	LateErrors      bool // … and the framework answers it when the middleware has returned: such a request cannot be held
+	LateRecovery    bool // … and a recovery inside makes such an error of a panic, as Echo v5's does: it answers nothing itself
+	Batches         bool // the response to a pipelined request is sent with the next one: what it staged waits for that handler too, if Release is Flushed
 	NoFlush         bool // a handler cannot flush: what it has written is sent when it has returned
 	NoInformational bool // a 1xx status of a handler is not sent
 	NoDisconnect    bool // the request's context does not end when the client goes: Outcome.Disconnected is never set
@@ -159,10 +166,10 @@ type check struct {
 
 func checks(a Adapter) []check {
 	all := slices.Concat(completeChecks(), exactChecks(a), wireChecks(), http2Checks(a), outcomeChecks(a),
-		hijackChecks(), withheldChecks(), contextChecks(), capturedChecks(a), reuseChecks(),
+		hijackChecks(), streamChecks(a), withheldChecks(), contextChecks(), capturedChecks(a), reuseChecks(),
 		reentryChecks(a), holdChecks(a), shutdownChecks(), http2ShutdownChecks(a), loadChecks(), hostileChecks())
 	if a.Handler != nil {
-		all = slices.Concat(all, httpChecks(), timeoutChecks())
+		all = slices.Concat(all, httpChecks(), timeoutChecks(), handedChecks(), signalChecks(a))
 	}
 	return slices.Concat(all, perRequestChecks(all))
 }

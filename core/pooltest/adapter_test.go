@@ -3,6 +3,7 @@ package pooltest_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -88,7 +89,7 @@ func serveHeld(src taskpool.Source, next http.Handler, w http.ResponseWriter, r 
 		if status == 0 && !panicked && !seen.hijacked {
 			status = http.StatusOK
 		}
-		hasTasks := x.Returned(taskpool.Outcome{Status: status, Panicked: panicked})
+		hasTasks := x.Returned(taskpool.Outcome{Status: status, Panicked: panicked, Disconnected: errors.Is(base.Err(), context.Canceled)})
 		if !hold(w, x, panicked, seen.hijacked) && hasTasks {
 			arm(base, x, seen.hijacked)
 		}

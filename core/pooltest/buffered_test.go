@@ -27,12 +27,14 @@ const (
 	notJoined               // the scope is begun on the server's context, which has none yet
 	reusedNotTold           // the scope is not told that the framework reuses its contexts
 	holdIgnored             // a Hold is taken for any other Source
+	overTooEarly            // the request is taken to be over when the handler has returned, whatever still runs
 )
 
 // buffering is the adapter of a framework that is unlike net/http in all that an
 // Adapter can say: it reads whole requests, buffers whole responses, renders the
 // errors of handlers when all middleware has returned, reuses its exchanges,
-// which are contexts, and can route a request again. When it has answered it
+// which are contexts, can route a request again, and runs stream writers and hijackers
+// when the handler has returned. When it has answered it
 // closes every value of the exchange that is an io.Closer.
 func buffering(m mistake) pooltest.Adapter {
 	return pooltest.Adapter{
@@ -49,6 +51,8 @@ func buffering(m mistake) pooltest.Adapter {
 			}
 		},
 		Release: taskpool.ReleaseHandlerReturned,
+		Hijack:  taskpool.ReleaseHandlerReturned,
+		Stream:  func(x pooltest.Exchange, write func(w io.Writer)) { x.(*exchange).stream = write },
 		Errors:  true, LateErrors: true, NoFlush: true, NoInformational: true, NoDisconnect: true, ReadsBody: true, NoHold: true,
 		Reenter: func(x pooltest.Exchange, path string) error { return x.(*exchange).reenter(path) },
 		Captured: map[string]func(x pooltest.Exchange, key, value string) context.Context{
@@ -98,8 +102,15 @@ func (f *framework) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), x.status)
 		return
 	}
+	if x.hijacker != nil {
+		x.hijack(w)
+		return
+	}
 	w.WriteHeader(x.status)
 	_, _ = x.out.WriteTo(w)
+	if x.stream != nil {
+		x.stream(w)
+	}
 }
 
 func (f *framework) acquire() *exchange {
@@ -120,6 +131,7 @@ func (f *framework) release(x *exchange) {
 		}
 	}
 	x.out.Reset()
+	x.stream, x.hijacker = nil, nil
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.free = append(f.free, x)
@@ -143,6 +155,8 @@ type exchange struct {
 	status    int
 	out       bytes.Buffer
 	values    map[any]any
+	stream    func(w io.Writer)   // run when the handler has returned
+	hijacker  func(conn net.Conn) // the same
 }
 
 func (x *exchange) Context() context.Context     { return x.ctx }
@@ -151,8 +165,29 @@ func (x *exchange) Body() io.Reader              { return x.body }
 func (x *exchange) SetHeader(name, value string) { x.header.Set(name, value) }
 func (x *exchange) Write(p []byte) (int, error)  { return x.out.Write(p) }
 func (x *exchange) Flush()                       {}
-func (x *exchange) Hijack(func(net.Conn)) error  { return errors.ErrUnsupported }
 func (x *exchange) Status(code int)              { x.status = code }
+
+func (x *exchange) Hijack(fn func(net.Conn)) error {
+	x.hijacker, x.status = fn, 0
+	return nil
+}
+
+func (x *exchange) hijack(w http.ResponseWriter) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	x.hijacker(hijackedConn{conn, buffered})
+}
+
+// A hijackedConn reads what the server has read ahead.
+type hijackedConn struct {
+	net.Conn
+	from io.Reader
+}
+
+func (c hijackedConn) Read(b []byte) (int, error) { return c.from.Read(b) }
 
 func (x *exchange) Deadline() (time.Time, bool) { return x.ctx.Deadline() }
 func (x *exchange) Done() <-chan struct{}       { return x.ctx.Done() }
@@ -218,6 +253,10 @@ func bufferScope(m mistake, src taskpool.Source, next pooltest.Handler) pooltest
 		panicked := true
 		defer func() {
 			trigger.outcome = taskpool.Outcome{Status: x.status, Err: err, Panicked: panicked}
+			if goesOn := x.stream != nil || x.hijacker != nil; goesOn && m != overTooEarly {
+				x.values[closerKey{}] = trigger // which tells that the handler has returned, too
+				return
+			}
 			if told.Returned(trigger.outcome) && m != armedFirst {
 				x.values[closerKey{}] = trigger
 			}

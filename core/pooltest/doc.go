@@ -48,7 +48,7 @@
 //   - exact, inexact: what is staged starts after the last write has returned, or as declared
 //   - h2, h2c: the same over HTTP/2, where a response is a stream and a window may be full
 //   - outcome, timeout: the outcome that the pool is told, and so what starts and what is discarded
-//   - hijack, pipelined, withheld body: connections that are used in other ways
+//   - hijack, pipelined, stream, withheld body: connections that are used in other ways
 //   - context, captured: what a task's context has, and has not, of its request and of others
 //   - reuse, twice, re-entry: one scope for one request
 //   - hold: with a taskpool.Hold the client has the response while tasks are blocked, and its end
@@ -58,7 +58,15 @@
 //   - hostile: clients that withhold bodies, read and send single bytes, reset, pipeline and send
 //     garbage, at random, to servers with one pool and with one for each request: no task is lost, no
 //     task and no handler runs twice, and nothing is left of it
-//   - http: interfaces, sendfile and order, of the net/http family alone
+//   - http: interfaces, sendfile and order, of the net/http family alone; so are the next two
+//   - request: what the server and handlers outside look for in the Request is there: a form's files, the
+//     route, trailers
+//   - signal: what looks like the end of a response or the client's leaving and is neither, what was cut
+//     off, a connection that was hijacked, and one notification that several wait for
+//
+// One thing no middleware can keep that wraps the ResponseWriter: after a body over the limit of an
+// http.MaxBytesReader net/http closes the connection, which it is told by a private method of its own writer.
+// The check says so in its name, and lets nothing else differ.
 //
 // What a hostile client does is drawn from a seed that is logged. [Chaos] runs the
 // long form of that check, and [Soak] has the same clients come for minutes and

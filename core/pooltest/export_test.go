@@ -1,6 +1,8 @@
 package pooltest
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -14,3 +16,15 @@ func Checks(a Adapter, patience time.Duration, each func(name string, run func(t
 
 // PerRequestToo are the names of the checks that are run with a PerRequest, too.
 var PerRequestToo = perRequestToo
+
+// Except is Test without the checks whose names begin so.
+func Except(t *testing.T, leftOut []string, adapters ...Adapter) {
+	t.Helper()
+	runEach(t, adapters, func(t *testing.T, a Adapter) {
+		for _, c := range checks(a) {
+			if !slices.ContainsFunc(leftOut, func(begin string) bool { return strings.HasPrefix(c.name, begin) }) {
+				t.Run(c.name, func(t *testing.T) { c.run(newRun(t, a, patience)) })
+			}
+		}
+	})
+}

@@ -29,9 +29,47 @@ func faults() []fault {
 	modest := said(exact("", observe), func(a *pooltest.Adapter) { a.Release = taskpool.ReleaseHandlerReturned })
 	noFlush := said(adapter("", observe), func(a *pooltest.Adapter) { a.NoFlush = true })
 	noHijack := said(adapter("", observe), func(a *pooltest.Adapter) { a.Hijack = 0 })
+	lateRecovery := said(recoveringInside(), func(a *pooltest.Adapter) { a.LateErrors, a.LateRecovery = true, true })
+	batches := said(exact("", observe), func(a *pooltest.Adapter) { a.Batches = true })
 	earlyStream := said(adapter("", armed(at(taskpool.ReleaseStreamClosed))), func(a *pooltest.Adapter) { a.HTTP2 = taskpool.ReleaseStreamClosed })
 
+	stealing := said(adapter("", thief), func(a *pooltest.Adapter) { a.HTTP2 = taskpool.ReleaseStreamClosed })
+
 	return []fault{
+		{"the files of a form are left",
+			adapter("", observe), "request/form files are removed", "of a form is left"},
+		{"the files of a form are left over HTTP/2",
+			adapter("", observe), "request/form files are removed, HTTP/2", "of a form is left"},
+		{"the route is lost",
+			adapter("", observe), "request/route is seen outside", "reads the route"},
+		{"the route is lost with a panic",
+			adapter("", observe), "request/route is seen outside after a panic", "reads the route"},
+		{"announced trailers are lost",
+			adapter("", within(cloneRequest)), "request/trailers, announced", "the trailer is"},
+		{"trailers are lost",
+			adapter("", observe), "request/trailers, not announced", "the trailer is"},
+		{"a context that ended is taken for the end of the response",
+			adapter("", observe), "signal/context that a handler outside ends", "before the outermost handler"},
+		{"a context that ended is taken for the end of the response over HTTP/2",
+			adapter("", observe), "signal/context that a handler outside ends, HTTP/2", "before the outermost handler"},
+		{"a context that ends later is taken for the end of the response",
+			adapter("", observe), "signal/context that a handler outside ends later", "before the outermost handler"},
+		{"a context that ended is taken for the client's leaving",
+			adapter("", observe), "signal/context that the server was given ends", "Disconnected is set"},
+		{"a response that is cut off is a success",
+			exact("", observe), "signal/written after the write timeout", "task on failure to start"},
+		{"a stream that is cut off is a success",
+			adapter("", observe), "signal/write timeout, HTTP/2", "task on failure to start"},
+		{"a hijacked connection holds Done up",
+			adapter("", observe), "signal/hijacked connection holds nobody up", "Done beside a hijacked"},
+		{"the end of a stream is taken from the handler",
+			stealing, "signal/end of the stream is everybody's", "not told of the end of the stream"},
+		{"some of the controls are lost",
+			adapter("", observe), "http/controls of a writer that has some", "a partial writer: on the wire"},
+		{"the middleware is blamed",
+			adapter("", observe), "http/header written twice", "the server logs"},
+		{"a body over the limit costs more than the close",
+			adapter("", within(addHeader)), "http/body over the limit, but for Connection: close", "the client has"},
 		{"release before the last write",
 			exact("", armed(at(taskpool.ReleaseFlushed))), "exact/small/keep-alive", "before the last write"},
 		{"release beside the last write, and said to be exact",
@@ -134,6 +172,14 @@ func faults() []fault {
 			adapter("", held(always)), "hold/without tasks/small", "held, without tasks: on the wire"},
 		{"Hold ignored where nothing can be flushed",
 			buffering(holdIgnored), "hold/is refused", "the handler runs"},
+		{"a hijacker that runs late is taken for no part of its request",
+			buffering(overTooEarly), "hijack/adds while the hijacker runs", "closed"},
+		{"a stream writer is taken for no part of its request",
+			buffering(overTooEarly), "stream/adds while the writer runs", "closed"},
+		{"a recovery answers, and is said not to",
+			lateRecovery, "hold/panic", "no complete response"},
+		{"responses to pipelined requests are sent one by one, and are said not to be",
+			batches, "pipelined/tasks before the next response", "released before the response was sent"},
 		{"one pool for all requests",
 			adapter("", on(stranger)), "per request/two requests have two pools", "two requests share a pool"},
 	}

@@ -321,3 +321,25 @@ func together() middleware {
 		})
 	}
 }
+
+// cloneRequest gives the handler trailers of its own, which nobody fills in.
+func cloneRequest(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	next.ServeHTTP(w, r.Clone(r.Context()))
+}
+
+// thief waits for the server's notification of the end of a stream, of which there is one.
+func thief(src taskpool.Source, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		serve(src, next, w, r, func(base context.Context, x taskpool.Exchange, _ bool) {
+			if r.ProtoMajor != 2 {
+				context.AfterFunc(base, func() { x.Sent(taskpool.ReleaseHandlerReturned) })
+				return
+			}
+			closed := w.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // nothing else tells
+			go func() {
+				<-closed
+				x.Sent(taskpool.ReleaseStreamClosed)
+			}()
+		})
+	})
+}

@@ -14,6 +14,7 @@ import (
 func hijackChecks() []check {
 	return []check{
 		{"hijack", hijacked},
+		{"hijack/adds while the hijacker runs", hijackerAdds},
 		{"pipelined/responses before tasks end", pipelined},
 		{"pipelined/tasks before the next response", pipelinedRelease},
 	}
@@ -72,6 +73,36 @@ func hijacked(r *run) {
 	q.settle(s, true)
 }
 
+// hijackerAdds: a hijacker belongs to its request, also where it runs when the
+// handler has returned, and nothing was added before.
+func hijackerAdds(r *run) {
+	late := r.probe("late", taskpool.StartAfterResponse)
+	s := r.serve(setup{}, func(x Exchange) error {
+		ctx := x.Context()
+		err := x.Hijack(func(conn net.Conn) {
+			_, _ = bufio.NewReader(conn).ReadString('\n')
+			late.add(ctx)
+			_, _ = io.WriteString(conn, "added\n")
+		})
+		if err == nil {
+			return nil
+		}
+		late.add(ctx)
+		return say(x, "added\n")
+	})
+	c := s.dial()
+	s.send(c, keepAlive, "/")
+	if r.adapter.Hijack != 0 {
+		_, _ = io.WriteString(c, "hello\n")
+		if line, err := c.from.ReadString('\n'); line != "added\n" {
+			r.fatalf("the hijacker said %q, %v", line, err)
+		}
+	}
+	late.waitStarted()
+	late.pass()
+	s.finish()
+}
+
 // pipelined: two requests are sent before the first response. Both responses
 // come while the tasks of both are blocked.
 func pipelined(r *run) {
@@ -115,19 +146,27 @@ func pipelined(r *run) {
 }
 
 // pipelinedRelease: what the first request staged does not wait for the second
-// one's handler.
+// one's handler, unless the response does.
 func pipelinedRelease(r *run) {
-	let := r.gate()
+	let, second := r.gate(), r.gate()
 	q := r.quartet()
 	first := q.in(plain)
 	s := r.serve(setup{}, func(x Exchange) error {
 		if x.Path() == "/second" {
+			second.open()
 			<-let.opened
 		}
 		return first(x)
 	})
 	c := s.dial()
 	_, _ = io.WriteString(c, keepAlive.request("/")+keepAlive.request("/second"))
+	if r.adapter.Batches && r.adapter.Release == taskpool.ReleaseFlushed {
+		r.wait(second.opened, "the second handler")
+		if staged := s.source.stats().Staged; staged != 3 {
+			r.errorf("released before the response was sent: %d of 3 tasks are staged", staged)
+		}
+		let.open()
+	}
 	q.waitReleased(true)
 	q.after.released(r.adapter.Release)
 	let.open()

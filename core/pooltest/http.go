@@ -91,10 +91,14 @@ func (r *run) serveHTTP(ln net.Listener, s setup, h Handler, srcs []taskpool.Sou
 	}
 	srv := &http.Server{
 		Handler:   handler,
-		ErrorLog:  log.New(io.Discard, "", 0), // panics are wanted here
+		ErrorLog:  log.New(&r.log, "", 0), // panics are wanted here
 		Protocols: new(http.Protocols),
 
 		MaxHeaderBytes: s.maxHeader,
+		WriteTimeout:   s.writeTimeout,
+	}
+	if s.base != nil {
+		srv.BaseContext = func(net.Listener) context.Context { return s.base }
 	}
 	srv.Protocols.SetHTTP1(true)
 	srv.Protocols.SetHTTP2(true)

@@ -1,6 +1,7 @@
 package pooltest
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -17,6 +18,9 @@ func httpChecks() []check {
 		{"http/interfaces", func(r *run) {
 			sameInterfaces(r, func(s *site) { s.get(s.dial(), keepAlive, "/") }, false)
 		}},
+		{"http/controls of a writer that has some", partialControls},
+		{"http/header written twice", blamesCaller},
+		{"http/body over the limit, but for Connection: close", overLimit},
 		{"http/sendfile", sameSendfile},
 		{"http/released by the outermost handler", outermost},
 	}
@@ -51,8 +55,6 @@ func interfaces(w http.ResponseWriter) []string {
 	add("SetWriteDeadline", ok)
 	_, ok = w.(interface{ EnableFullDuplex() error })
 	add("EnableFullDuplex", ok)
-	_, ok = w.(interface{ Unwrap() http.ResponseWriter })
-	add("Unwrap", ok)
 
 	c := http.NewResponseController(w)
 	add("controller.SetReadDeadline", c.SetReadDeadline(time.Time{}) == nil)
@@ -62,8 +64,8 @@ func interfaces(w http.ResponseWriter) []string {
 	return has
 }
 
-// sameInterfaces: the handler's writer can do what it can without the
-// middleware, no less and no more.
+// sameInterfaces: the handler's writer can do what it can without the middleware, no
+// less and no more. It may unwrap.
 func sameInterfaces(r *run, get func(*site), tls bool) {
 	var want, got []string
 	into := func(has *[]string) Handler {
@@ -83,6 +85,97 @@ func sameInterfaces(r *run, get func(*site), tls bool) {
 		r.errorf("the handler's writer has\n\t%s\nand without the middleware\n\t%s",
 			strings.Join(got, ", "), strings.Join(want, ", "))
 	}
+}
+
+// A partial writer has some of what an http.ResponseController asks for, and no Unwrap.
+type partial struct{ http.ResponseWriter }
+
+func (p partial) FlushError() error { return http.NewResponseController(p.ResponseWriter).Flush() }
+func (p partial) SetWriteDeadline(t time.Time) error {
+	return http.NewResponseController(p.ResponseWriter).SetWriteDeadline(t)
+}
+
+// partialControls: where a writer outside has some of the controls, they work inside,
+// and a flush by way of them is seen.
+func partialControls(r *run) {
+	outer := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { next.ServeHTTP(partial{w}, req) })
+	}
+	var can [2]string
+	program := func(into *string) Handler {
+		return func(x Exchange) error {
+			w, _ := httpOf(x)
+			c := http.NewResponseController(w)
+			*into = fmt.Sprint(c.SetWriteDeadline(time.Time{}) == nil, c.SetReadDeadline(time.Time{}) == nil, c.Flush() == nil)
+			w.WriteHeader(http.StatusNotFound) // too late, if that has flushed
+			return nil
+		}
+	}
+	bare := r.serve(setup{bare: true, outer: outer}, program(&can[0]))
+	want := bare.get(bare.dial(), keepAlive, "/")
+	bare.finish()
+	q := r.quartet()
+	s := r.serve(setup{outer: outer}, q.in(program(&can[1])))
+	r.same("a partial writer", s, s.get(s.dial(), keepAlive, "/"), bare, want)
+	q.waitReleased(want.status < 400)
+	if got := q.after.outcome.Status; got != want.status {
+		r.errorf("Outcome.Status is %d, and the client has %d", got, want.status)
+	}
+	q.settle(s, want.status < 400)
+	if can[0] != can[1] {
+		r.errorf("the controls work: %s, and without the middleware: %s", can[1], can[0])
+	}
+}
+
+// blamesCaller: the server's log names who writes the header twice as it does without
+// the middleware.
+func blamesCaller(r *run) {
+	ask := func(s setup) string {
+		before := len(r.log.String())
+		site := r.serve(s, func(x Exchange) error {
+			w, _ := httpOf(x)
+			w.WriteHeader(http.StatusOK)
+			_, _ = io.WriteString(w, "plain")
+			w.WriteHeader(http.StatusNotFound)
+			return nil
+		})
+		site.get(site.dial(), keepAlive, "/")
+		site.finish()
+		return r.log.String()[before:]
+	}
+	if want, got := ask(setup{bare: true}), ask(setup{}); got != want {
+		r.errorf("the server logs %q, and without the middleware %q", got, want)
+	}
+}
+
+// overLimit: an http.MaxBytesReader asks the server's own writer, through a method
+// that is private, to close the connection (maxBytesReader.Read and requestTooLarge,
+// Go 1.26). No other writer can have that method: this is what every middleware that
+// wraps the writer loses, and nothing but this.
+func overLimit(r *run) {
+	program := func(x Exchange) error {
+		w, req := httpOf(x)
+		if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, req.Body, 10)); err == nil {
+			r.errorf("a body over the limit is read to its end")
+		}
+		return answer(http.StatusRequestEntityTooLarge, "too large")(x)
+	}
+	request := "POST / HTTP/1.1\r\nHost: pooltest\r\nContent-Length: 100\r\n\r\n" + strings.Repeat("x", 100)
+	ask := func(s *site) string {
+		resp, err := s.dial().roundTrip("POST", request)
+		if err != nil {
+			r.fatalf("%v", err)
+		}
+		return strings.Replace(resp.wire, "Connection: close\r\n", "", 1)
+	}
+	want := ask(r.serve(setup{bare: true}, program))
+	q := r.quartet()
+	s := r.serve(setup{}, q.in(program))
+	if got := ask(s); got != want {
+		r.errorf("the client has %q, and without the middleware %q", got, want)
+	}
+	q.waitReleased(false)
+	q.settle(s, false)
 }
 
 // sameSendfile: a file that is served reaches the connection as a file. The

@@ -92,8 +92,9 @@ func heldIfAnswered(r *run, p program) {
 	bare := r.serve(setup{bare: true}, p.run)
 	want := bare.get(bare.dial(), keepAlive, "/")
 	answered := p.status < 400 || !r.adapter.LateErrors
+	recovered := p.panics && r.adapter.Recovery == RecoveryInside
 	if p.panics {
-		answered = r.adapter.Recovery == RecoveryInside
+		answered = recovered && !r.adapter.LateRecovery
 	}
 	q := r.quartet()
 	s := r.serve(setup{}, q.in(p.run))
@@ -103,7 +104,7 @@ func heldIfAnswered(r *run, p program) {
 		r.same("not held", s, s.receive(c, keepAlive), bare, want)
 		q.waitReleased(p.success())
 		q.after.released(r.adapter.Release)
-		q.judge(row{status: p.status, failed: !p.panics, panicked: p.panics})
+		q.judge(row{status: p.status, failed: !p.panics, panicked: p.panics && !recovered, recovered: recovered})
 		q.settle(s, p.success())
 		return
 	}

@@ -1,6 +1,7 @@
 package pooltest
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ type run struct {
 	adapter  Adapter
 	patience time.Duration
 	journal  *journal
+	log      serverLog
 
 	perRequest bool                  // sites have a taskpool.PerRequest instead of a pool
 	hold       *taskpool.HoldOptions // sites have it within a taskpool.Hold, if this is not nil
@@ -118,4 +120,22 @@ func (r *run) openAll() {
 	for _, g := range r.gates {
 		g.open()
 	}
+}
+
+// A serverLog is what the server of a check has logged.
+type serverLog struct {
+	mu   sync.Mutex
+	text strings.Builder // protected by mu
+}
+
+func (l *serverLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *serverLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }

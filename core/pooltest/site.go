@@ -20,6 +20,9 @@ type setup struct {
 	tls     bool                            // with the kit's own certificate
 	outer   func(http.Handler) http.Handler // stands around everything; needs Adapter.Handler
 
+	base         context.Context // of the server's contexts; nil means none
+	writeTimeout time.Duration   // of the server
+
 	perRequest bool // a pool for each request, though run.perRequest is not set
 
 	maxHeader int  // http.Server.MaxHeaderBytes

@@ -38,7 +38,7 @@ type Config struct {
 
 	Schema string              // of River's tables in Postgres; it must exist. Empty means the connection's search_path
 	Logger *slog.Logger        // a task that ends without success at Error, one that Done cut at Warn, another run at Debug, each with the task's context; River's own from Warn on. nil means slog.Default()
-	Hooks  taskpool.Hooks      // Run around every run of a stored task, Ended once when it has no more; Drained is not called. Pools have their own
+	Hooks  taskpool.Hooks      // Run around every run of a stored task, Retried before another, Ended once when it has no more; Refused and Drained are for pools, which have their own
 	Carry  Carrier             // what of a context is stored with a task, such as its trace; nil means nothing
 	River  func(*river.Config) // changes what River is configured with, which wins over all of the above
 }

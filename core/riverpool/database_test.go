@@ -41,7 +41,7 @@ func (d *database[TTx]) rows(t *testing.T) []string {
 	return rows
 }
 
-// On each engine: test.
+// onEach runs a test on each engine.
 func onEach(t *testing.T, sqlite func(*testing.T, *database[*sql.Tx]), postgres func(*testing.T, *database[pgx.Tx])) {
 	t.Run("SQLite", func(t *testing.T) {
 		t.Parallel()
@@ -114,7 +114,7 @@ func openPostgres(t testing.TB, size int32) *database[pgx.Tx] {
 	if size > 0 {
 		c.MaxConns = size
 	}
-	ctx := context.Background() // until the cleanup
+	ctx := context.WithoutCancel(t.Context()) // until the cleanup
 	db, err := pgxpool.NewWithConfig(ctx, c)
 	must(t, err)
 	_, err = db.Exec(ctx, "CREATE SCHEMA "+schema)

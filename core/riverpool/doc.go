@@ -26,8 +26,8 @@
 //     if the process dies before it has settled which, they run: no success is ever
 //     lost, and only a crash in that moment (or a Done that ran out of time, or a
 //     database that stayed away for Config.Hold) lets a failed request's task run.
-//   - [Queue.Done]: a stored task that it cuts goes back to the database and uses up
-//     no attempt; none is lost, and none that heeds its context runs twice for it.
+//   - [Queue.Done]: a stored task that it cuts goes back to the database, uses up no
+//     attempt, and runs again in another process or after the next start.
 //
 // At least once is not once: River writes behind that a task is completed, so a
 // process that is killed leaves some that are done to be done again. [RowOf] gives

@@ -3,6 +3,7 @@ package riverpool_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -32,17 +33,11 @@ func doneCutsWithoutUsingUpAnAttempt[TTx any](t *testing.T, db *database[TTx]) {
 		<-ctx.Done()
 		return errNo // whatever it makes of it
 	}, riverpool.Options{Attempts: 1})
-	refused := riverpool.Define("refused", func(ctx context.Context, _ note) error {
-		j <- "in"
-		<-ctx.Done()
-		return taskpool.FromContext(ctx).Add(func(context.Context) error { return nil }) // the pool is done
-	}, riverpool.Options{Attempts: 1})
-	pool := taskpool.New(taskpool.Config{Logger: quiet})
-	q := start(t, db, riverpool.Config{Source: pool, Tasks: tasks(cut, refused), Hooks: taskpool.Hooks{
+	q := start(t, db, riverpool.Config{Tasks: tasks(cut), Hooks: taskpool.Hooks{
 		Ended: func(_ context.Context, r taskpool.Result) { ended <- r.Name },
 	}})
-	must(t, q.Submit(t.Context(), cut.Job(note{}), refused.Job(note{})))
-	j.next(t, 2)
+	must(t, q.Submit(t.Context(), cut.Job(note{})))
+	j.want(t, "in")
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	began := time.Now()
@@ -53,7 +48,7 @@ func doneCutsWithoutUsingUpAnAttempt[TTx any](t *testing.T, db *database[TTx]) {
 		t.Errorf("Done took %v of %v", took, limit)
 	}
 	ended.empty(t)
-	if got, want := db.rows(t), []string{"cut available 0", "refused available 0"}; !slices.Equal(got, want) {
+	if got, want := db.rows(t), []string{"cut available 0"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	errs, err := db.query("SELECT id FROM river_job WHERE errors IS NOT NULL")
@@ -216,4 +211,31 @@ func aSoleProcessTakesOverAtOnce[TTx any](t *testing.T, db *database[TTx]) {
 	late.Delay = time.Millisecond // which takes a leader
 	must(t, q.Submit(t.Context(), late))
 	j.want(t, "late")
+}
+
+func TestATaskThatThePoolRefusesRunsAgainElsewhere(t *testing.T) {
+	t.Parallel()
+	onEach(t, aTaskThatThePoolRefusesRunsAgainElsewhere[*sql.Tx], aTaskThatThePoolRefusesRunsAgainElsewhere[pgx.Tx])
+}
+
+// Done has time, but the in-memory pool has ended before the stored task.
+func aTaskThatThePoolRefusesRunsAgainElsewhere[TTx any](t *testing.T, db *database[TTx]) {
+	j := newJournal()
+	nothing := func(context.Context) error { return nil }
+	pool := taskpool.New(taskpool.Config{Logger: quiet})
+	refused := riverpool.Define("refused", func(ctx context.Context, _ note) error {
+		j <- "in"
+		eventually(t, "ended", func() bool { return errors.Is(pool.Add(nothing), taskpool.ErrDone) })
+		_, _ = pool.Done(context.WithoutCancel(ctx)) // only waits
+		err := taskpool.FromContext(ctx).Add(nothing)
+		wantErr(t, err, taskpool.ErrDone)
+		return err
+	}, riverpool.Options{Attempts: 1})
+	q := start(t, db, riverpool.Config{Source: pool, Tasks: tasks(refused)})
+	must(t, q.Submit(t.Context(), refused.Job(note{})))
+	j.want(t, "in")
+	done(t, q)
+	if got, want := db.rows(t), []string{"refused available 0"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }

@@ -15,7 +15,9 @@ import (
 	taskpool "github.com/elite-libs/taskpool/core"
 	"github.com/elite-libs/taskpool/core/riverpool"
 	httppool "github.com/elite-libs/taskpool/nethttp"
+	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivertype"
 	_ "modernc.org/sqlite"
 )
 
@@ -99,7 +101,7 @@ func ExampleQueue_SubmitTx() {
 		if err != nil {
 			return err
 		}
-		defer tx.Rollback()
+		defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 		if _, err := tx.ExecContext(ctx, "INSERT INTO orders VALUES (?)", id); err != nil {
 			return err
 		}
@@ -155,4 +157,54 @@ func ExampleOptions_lane() {
 		log.Fatal(err)
 	}
 	// Output: charged order 4
+}
+
+// What an operator asks is River's to answer: here, what waits of one task.
+func ExampleQueue_Client() {
+	db, remove := openExample()
+	defer remove()
+	ctx := context.Background()
+	q, err := riverpool.New(riversqlite.New(db), riverpool.Config{Source: taskpool.New(taskpool.Config{})}) // it only stores
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := errors.Join(q.Migrate(ctx), q.Submit(ctx, receipt.Job(Receipt{"5"}), receipt.Job(Receipt{"6"}))); err != nil {
+		log.Fatal(err)
+	}
+	waiting, err := q.Client().JobList(ctx, river.NewJobListParams().Kinds(receipt.Name()).States(rivertype.JobStateAvailable))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, row := range waiting.Jobs {
+		fmt.Println(row.Kind, string(row.EncodedArgs))
+	}
+	// Output:
+	// receipt {"order":"5"}
+	// receipt {"order":"6"}
+}
+
+// The row's ID is the same in each run, so that the work can be idempotent.
+func ExampleRowOf() {
+	charged := make(chan string)
+	charge := riverpool.Define("charge", func(ctx context.Context, r Receipt) error {
+		row, stored := riverpool.RowOf(ctx)
+		charged <- fmt.Sprintf("Idempotency-Key: charge-%d, %t", row.ID, stored) // for the bank
+		return nil
+	}, riverpool.Options{})
+
+	db, remove := openExample()
+	defer remove()
+	ctx := context.Background()
+	q, err := riverpool.New(riversqlite.New(db), riverpool.Config{Tasks: []riverpool.Definition{charge}, Source: taskpool.New(taskpool.Config{}), Sole: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := errors.Join(q.Migrate(ctx), q.Submit(ctx, charge.Job(Receipt{"7"})), q.Start(ctx)); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(<-charged)
+	if _, err := q.Done(ctx); err != nil {
+		log.Fatal(err)
+	}
+	// Output: Idempotency-Key: charge-1, true
 }

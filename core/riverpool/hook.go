@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
 )
@@ -14,26 +15,28 @@ import (
 type run struct {
 	task     taskpool.Task
 	once     sync.Once
+	ctx      context.Context // what the task was given
 	called   bool
 	returned bool
 	err      error // what the task ended with
 }
 
-// runOnce runs a task within Hooks.Run and returns what it ended with: a panic as
-// a *taskpool.PanicError. It has a goroutine of its own, as River's would never
-// return from a runtime.Goexit, and hold up its Stop for ever.
-func (q *Queue[TTx]) runOnce(ctx context.Context, name string, task taskpool.Task) error {
-	ended := make(chan error, 1)
+// runOnce runs a task within Hooks.Run. It returns the context that the run was
+// given, and what it ended with: a panic as a *taskpool.PanicError. It has a
+// goroutine of its own, as River's would never return from a runtime.Goexit, and
+// hold up its Stop for ever.
+func (q *Queue[TTx]) runOnce(ctx context.Context, name string, task taskpool.Task) (given context.Context, err error) {
+	r := &run{task: task, ctx: ctx, err: taskpool.ErrGoexit}
+	err = r.err
+	ended := make(chan struct{})
 	go func() {
-		err := taskpool.ErrGoexit
-		defer func() { ended <- err }()
-		r := &run{task: task, err: err}
+		defer close(ended)
 		panicked, hookErr := true, error(nil)
 		if hook := q.config.Hooks.Run; hook != nil {
 			panicked, hookErr = q.callRun(ctx, r, func() error { return hook(ctx, name, r.next) })
 		}
 		if panicked && !r.called { // without the hook, then
-			r = &run{task: task, err: err}
+			r = &run{task: task, ctx: ctx, err: taskpool.ErrGoexit}
 			panicked, hookErr = q.callRun(ctx, r, func() error { return r.next(ctx) })
 		}
 		err = hookErr
@@ -41,7 +44,8 @@ func (q *Queue[TTx]) runOnce(ctx context.Context, name string, task taskpool.Tas
 			err = r.err
 		}
 	}()
-	return <-ended
+	<-ended
+	return r.ctx, err
 }
 
 // callRun calls what is to run r. A panic of the task passes through it.
@@ -61,7 +65,7 @@ func (q *Queue[TTx]) callRun(ctx context.Context, r *run, call func() error) (pa
 // next runs the task, the first time that it is called.
 func (r *run) next(ctx context.Context) error {
 	r.once.Do(func() {
-		r.called = true
+		r.called, r.ctx = true, ctx
 		defer func() {
 			if v := recover(); v != nil {
 				r.err = &taskpool.PanicError{Value: v, Stack: debug.Stack()}
@@ -79,12 +83,24 @@ func (q *Queue[TTx]) callEnded(ctx context.Context, r taskpool.Result) {
 	if q.config.Hooks.Ended == nil {
 		return
 	}
-	defer func() {
-		if v := recover(); v != nil {
-			q.logHookPanic(ctx, "Ended", v)
-		}
-	}()
+	defer q.recoverHook(ctx, "Ended")
 	q.config.Hooks.Ended(ctx, r)
+}
+
+// callRetried calls Hooks.Retried, if there is one.
+func (q *Queue[TTx]) callRetried(ctx context.Context, r taskpool.Result, wait time.Duration) {
+	if q.config.Hooks.Retried == nil {
+		return
+	}
+	defer q.recoverHook(ctx, "Retried")
+	q.config.Hooks.Retried(ctx, r.Name, r.Err, wait)
+}
+
+// recoverHook is deferred around a hook.
+func (q *Queue[TTx]) recoverHook(ctx context.Context, hook string) {
+	if v := recover(); v != nil {
+		q.logHookPanic(ctx, hook, v)
+	}
 }
 
 func (q *Queue[TTx]) logHookPanic(ctx context.Context, hook string, v any) {

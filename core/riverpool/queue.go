@@ -271,12 +271,12 @@ func (q *Queue[TTx]) start(ctx context.Context) error {
 }
 
 // takeOver has what ran in a process that is dead start again, and ends its
-// leadership, which River would heed for another 15 s. One more attempt is given
-// to a task that was cut in its last one: River's rescue would discard it.
+// leadership, which River would heed for another 15 s. What was cut in its last
+// attempt runs once more: River's rescue would discard it.
 func (q *Queue[TTx]) takeOver(ctx context.Context) error {
 	exec := q.driver.GetExecutor().Exec
 	return errors.Join(
-		exec(ctx, "UPDATE "+q.table("river_job")+` SET state = 'available', max_attempts = CASE WHEN attempt < max_attempts THEN max_attempts ELSE attempt + 1 END WHERE state = 'running'`),
+		exec(ctx, "UPDATE "+q.table("river_job")+" SET state = 'available' WHERE state = 'running'"),
 		exec(ctx, "DELETE FROM "+q.table("river_leader")),
 	)
 }

@@ -145,7 +145,6 @@ func aClosedDatabaseStoresNothing[TTx any](t *testing.T, db *database[TTx]) {
 
 func TestADatabaseThatWasAwayIsUsedAgain(t *testing.T) {
 	t.Parallel()
-	line := newLine(t)
 	away, err := url.Parse(postgresURL(t))
 	must(t, err)
 	query := away.Query()
@@ -153,7 +152,7 @@ func TestADatabaseThatWasAwayIsUsedAgain(t *testing.T) {
 	if socket == "" {
 		t.Skip("RIVERPOOL_PG names no socket to cut off: run the tests with testdata/postgres")
 	}
-	line.to = socket + "/.s.PGSQL.5432"
+	line := newLine(t, socket+"/.s.PGSQL.5432")
 	host, port, err := net.SplitHostPort(line.Addr().String())
 	must(t, err)
 	query.Set("host", host)
@@ -199,10 +198,10 @@ type line struct {
 	conns []net.Conn
 }
 
-func newLine(t *testing.T) *line {
+func newLine(t *testing.T, to string) *line {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	l := &line{Listener: ln}
+	l := &line{Listener: ln, to: to}
 	t.Cleanup(func() { ln.Close(); l.cut() })
 	go func() {
 		for {

@@ -47,7 +47,8 @@ func priorityDelayAndUnique[TTx any](t *testing.T, db *database[TTx]) {
 	task, once := noting(j, "note", riverpool.Options{}), noting(j, "once", riverpool.Options{Unique: true})
 	q := made(t, db, riverpool.Config{Tasks: tasks(task, once), Workers: 1})
 	low, high, late := task.Job(note{"low"}), task.Job(note{"high"}), task.Job(note{"late"})
-	low.Priority, high.Priority, late.Delay = taskpool.PriorityLow, taskpool.PriorityHigh, time.Second
+	low.Priority, high.Priority = taskpool.PriorityLow, taskpool.PriorityHigh
+	late.Priority, late.Delay = taskpool.PriorityLow, time.Second
 	must(t, q.Submit(t.Context(), low, late, task.Job(note{"normal"}), high, once.Job(note{"a"}), once.Job(note{"a"})))
 	must(t, q.Submit(t.Context(), once.Job(note{"a"}))) // there is one: no error, and no second one
 	wantErr(t, q.OnSuccess(t.Context(), once.Job(note{"b"})), riverpool.ErrUnique)

@@ -88,7 +88,7 @@ func start[TTx any](t testing.TB, db *database[TTx], c riverpool.Config) *riverp
 }
 
 func done[TTx any](t testing.TB, q *riverpool.Queue[TTx]) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 	defer cancel()
 	if _, err := q.Done(ctx); err != nil {
 		t.Error("Done:", err)

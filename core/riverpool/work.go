@@ -71,7 +71,7 @@ func (w *worker[TTx]) Work(ctx context.Context, j *river.Job[args]) error {
 	q.enter(row.ID, w.task.name)
 	defer q.leave(row.ID)
 	began := time.Now()
-	err := q.runOnce(ctx, w.task.name, func(ctx context.Context) error {
+	given, err := q.runOnce(ctx, w.task.name, func(ctx context.Context) error {
 		return taskpool.Handle(ctx, q.config.Source, func(ctx context.Context) error { return w.task.call(ctx, j.Args.raw) })
 	})
 	r := taskpool.Result{Name: w.task.name, Err: err, Attempts: row.Attempt, Waited: began.Sub(row.ScheduledAt), Ran: time.Since(began)}
@@ -81,7 +81,7 @@ func (w *worker[TTx]) Work(ctx context.Context, j *river.Job[args]) error {
 	case errors.Is(err, &river.JobSnoozeError{}): // the task's own wish
 		return err
 	case q.wasCut(ctx, err):
-		q.log(ctx, slog.LevelWarn, "stored task cut by Done; it runs again", r, slog.Int64("id", row.ID))
+		q.log(given, slog.LevelWarn, "stored task cut by Done; it runs again", r, slog.Int64("id", row.ID))
 		return river.JobSnooze(0) // which gives the attempt back
 	case errors.Is(context.Cause(ctx), rivertype.ErrJobCancelledRemotely):
 		r.Fate = taskpool.FateCanceled
@@ -89,7 +89,8 @@ func (w *worker[TTx]) Work(ctx context.Context, j *river.Job[args]) error {
 		wait, again := w.next(ctx, j, err)
 		if again {
 			j.Args.wait = wait
-			q.log(ctx, slog.LevelDebug, "stored task will run again", r, slog.Int64("id", row.ID), slog.Duration("wait", wait))
+			q.log(given, slog.LevelDebug, "stored task will run again", r, slog.Int64("id", row.ID), slog.Duration("wait", wait))
+			q.callRetried(given, r, wait)
 			return err
 		}
 		r.Fate = taskpool.FateFailed
@@ -101,9 +102,9 @@ func (w *worker[TTx]) Work(ctx context.Context, j *river.Job[args]) error {
 		}
 	}
 	if r.Err != nil {
-		q.log(ctx, slog.LevelError, "stored task "+r.Fate.String(), r, slog.Int64("id", row.ID))
+		q.log(given, slog.LevelError, "stored task "+r.Fate.String(), r, slog.Int64("id", row.ID))
 	}
-	q.callEnded(ctx, r)
+	q.callEnded(given, r)
 	return err
 }
 

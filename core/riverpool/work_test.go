@@ -23,7 +23,7 @@ func TestHowAStoredTaskEnds(t *testing.T) {
 }
 
 func howAStoredTaskEnds[TTx any](t *testing.T, db *database[TTx]) {
-	ended := newJournal()
+	ended, retried := newJournal(), newJournal()
 	soon := taskpool.Backoff(3, time.Millisecond, 10*time.Millisecond)
 	define := func(name string, o riverpool.Options, run func(attempt int) error) *riverpool.Task[note] {
 		return riverpool.Define(name, func(ctx context.Context, _ note) error {
@@ -56,6 +56,11 @@ func howAStoredTaskEnds[TTx any](t *testing.T, db *database[TTx]) {
 		if r.Fate != taskpool.FateSucceeded && r.Err == nil {
 			t.Errorf("%s: no error", r.Name)
 		}
+	}, Retried: func(_ context.Context, name string, err error, wait time.Duration) {
+		if err == nil || wait < 0 {
+			t.Errorf("%s: got %v, %v", name, err, wait)
+		}
+		retried <- name
 	}}}
 	for _, task := range all {
 		c.Tasks = append(c.Tasks, task)
@@ -75,6 +80,12 @@ func howAStoredTaskEnds[TTx any](t *testing.T, db *database[TTx]) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q,\nwant %q", got, want)
 	}
+	got = retried.next(t, 9)
+	slices.Sort(got)
+	if want = []string{"attempts", "flaky", "flaky", "goexit", "goexit", "hopeless", "hopeless", "panics", "panics"}; !slices.Equal(got, want) {
+		t.Errorf("got other runs of %q, want %q", got, want)
+	}
+	retried.empty(t)
 	want = []string{
 		"flaky completed 3", "hopeless cancelled 3", "attempts discarded 2", "single discarded 1", "permanent cancelled 1",
 		"permanent-policy cancelled 1", "panics cancelled 3", "goexit cancelled 3", "bad-retry cancelled 1",
@@ -194,7 +205,10 @@ func TestHooksSeeStoredTasksAsOthers(t *testing.T) {
 	onEach(t, hooksSeeStoredTasksAsOthers[*sql.Tx], hooksSeeStoredTasksAsOthers[pgx.Tx])
 }
 
-type traceKey struct{}
+type (
+	traceKey struct{}
+	spanKey  struct{}
+)
 
 // A carrier carries the text at traceKey.
 type carrier struct{}
@@ -231,17 +245,18 @@ func hooksSeeStoredTasksAsOthers[TTx any](t *testing.T, db *database[TTx]) {
 			case "recover":
 				defer func() { _ = recover() }()
 			}
+			ctx = context.WithValue(ctx, spanKey{}, mode)
 			err := next(ctx)
 			if mode == "after" {
 				panic("after")
 			}
-			if again := next(ctx); again != err {
+			if again := next(ctx); !errors.Is(again, err) {
 				t.Errorf("a second call of next gave %v", again)
 			}
 			return err
 		},
 		Ended: func(ctx context.Context, r taskpool.Result) {
-			ended <- fmt.Sprint(mode, ": ", r.Name, " ", r.Fate, " ", ctx.Value(traceKey{}))
+			ended <- fmt.Sprint(mode, ": ", r.Name, " ", r.Fate, " ", ctx.Value(traceKey{}), " ", ctx.Value(spanKey{}))
 			panic("ended")
 		},
 	}}
@@ -253,11 +268,11 @@ func hooksSeeStoredTasksAsOthers[TTx any](t *testing.T, db *database[TTx]) {
 		ran  bool
 		want string
 	}{
-		{"plain", good.Job(note{"a"}), true, "plain: good succeeded t1"},
-		{"before", good.Job(note{"b"}), true, "before: good succeeded t1"},
-		{"after", good.Job(note{"c"}), true, "after: good succeeded t1"},
-		{"never", bad.Job(note{"d"}), false, "never: bad failed t1"},
-		{"recover", bad.Job(note{"panic"}), false, "recover: bad panicked t1"},
+		{"plain", good.Job(note{"a"}), true, "plain: good succeeded t1 plain"},
+		{"before", good.Job(note{"b"}), true, "before: good succeeded t1 <nil>"},
+		{"after", good.Job(note{"c"}), true, "after: good succeeded t1 after"},
+		{"never", bad.Job(note{"d"}), false, "never: bad failed t1 <nil>"},
+		{"recover", bad.Job(note{"panic"}), false, "recover: bad panicked t1 recover"},
 	} {
 		mode = tt.mode
 		must(t, q.Submit(ctx, tt.job))

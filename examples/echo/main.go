@@ -1,4 +1,4 @@
-// Command echo is the orders service on Echo.
+// Command echo is the orders service on Echo v4.
 package main
 
 import (
@@ -28,9 +28,11 @@ func serve(ctx context.Context, p program.Program) error {
 	e.GET("/healthz", func(c echo.Context) error {
 		return answer(c, p.Orders.Health(c.Request().Context()))
 	})
+	e.GET("/tasks", echo.WrapHandler(p.Tasks))
 	srv := &http.Server{
 		Handler:     e,
 		ReadTimeout: 10 * time.Second, // a client that sends slowly must not hold up a shutdown
+		IdleTimeout: time.Minute,      // and one that has left without a word is not kept
 	}
 	return httppool.ServeListener(ctx, srv, p.Listener, p.Source, p.Limit)
 }

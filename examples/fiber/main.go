@@ -1,4 +1,4 @@
-// Command fiber is the orders service on Fiber.
+// Command fiber is the orders service on Fiber v2.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"github.com/elite-libs/taskpool/examples/orders"
 	fiberpool "github.com/elite-libs/taskpool/fiber"
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/gofiber/fiber/v2/middleware/recover"
 )
 
@@ -19,6 +20,7 @@ func serve(ctx context.Context, p program.Program) error {
 	app := fiber.New(fiber.Config{
 		DisableStartupMessage: true,
 		ReadTimeout:           10 * time.Second, // a client that sends slowly must not hold up a shutdown
+		IdleTimeout:           time.Minute,      // and one that has left without a word is not kept
 	})
 	app.Use(fiberpool.Middleware(p.Source), recover.New())
 	app.Post("/orders", func(c *fiber.Ctx) error {
@@ -30,6 +32,7 @@ func serve(ctx context.Context, p program.Program) error {
 	app.Get("/healthz", func(c *fiber.Ctx) error {
 		return answer(c, p.Orders.Health(c.UserContext()))
 	})
+	app.Get("/tasks", adaptor.HTTPHandler(p.Tasks))
 	return fiberpool.Serve(ctx, app, p.Listener, p.Source, p.Limit)
 }
 

@@ -28,9 +28,11 @@ func serve(ctx context.Context, p program.Program) error {
 	router.GET("/healthz", func(c *gin.Context) {
 		answer(c, p.Orders.Health(c.Request.Context()))
 	})
+	router.GET("/tasks", gin.WrapH(p.Tasks))
 	srv := &http.Server{
 		Handler:     router,
 		ReadTimeout: 10 * time.Second, // a client that sends slowly must not hold up a shutdown
+		IdleTimeout: time.Minute,      // and one that has left without a word is not kept
 	}
 	return httppool.ServeListener(ctx, srv, p.Listener, p.Source, p.Limit)
 }

@@ -27,6 +27,6 @@ func after(mail send) http.HandlerFunc {
 
 // serveAfter serves until ctx ends, and then finishes the requests and their tasks.
 func serveAfter(ctx context.Context, ln net.Listener, h http.Handler, pool *taskpool.Pool) error {
-	srv := &http.Server{Handler: httppool.Middleware(pool)(h), ReadHeaderTimeout: 5 * time.Second}
+	srv := &http.Server{Handler: httppool.Middleware(pool)(h), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	return httppool.ServeListener(ctx, srv, ln, pool, 20*time.Second) // 4. an error names what it was too short for
 }

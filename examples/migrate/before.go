@@ -32,7 +32,7 @@ func detached(mail send) http.HandlerFunc {
 
 // serveBefore serves until ctx ends, and then finishes what it knows of.
 func serveBefore(ctx context.Context, ln net.Listener, h http.Handler) error {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()

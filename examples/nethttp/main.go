@@ -25,9 +25,11 @@ func serve(ctx context.Context, p program.Program) error {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, p.Orders.Health(r.Context()))
 	})
+	mux.Handle("GET /tasks", p.Tasks)
 	srv := &http.Server{
 		Handler:     httppool.Middleware(p.Source)(mux),
 		ReadTimeout: 10 * time.Second, // a client that sends slowly must not hold up a shutdown
+		IdleTimeout: time.Minute,      // and one that has left without a word is not kept
 	}
 	return httppool.ServeListener(ctx, srv, p.Listener, p.Source, p.Limit)
 }

@@ -37,7 +37,7 @@ type record struct {
 	placed   time.Time
 
 	mu    sync.Mutex // protects following fields
-	tasks []TaskView
+	tasks []*TaskView
 }
 
 func newRecord(o Order) *record {
@@ -69,17 +69,18 @@ func Ended(ctx context.Context, r taskpool.Result) {
 
 // submit hands jobs to the pool: all or none. They are pending before that, for a task may end before Submit returns.
 func (rec *record) submit(to taskpool.Scope, jobs ...taskpool.Job) error {
-	rec.mu.Lock()
-	before := len(rec.tasks)
-	for _, j := range jobs {
-		rec.tasks = append(rec.tasks, TaskView{Name: j.Name, Fate: pending})
+	mine := make([]*TaskView, len(jobs)) // others may hand over tasks of the same order meanwhile
+	for i, j := range jobs {
+		mine[i] = &TaskView{Name: j.Name, Fate: pending}
 	}
+	rec.mu.Lock()
+	rec.tasks = append(rec.tasks, mine...)
 	rec.mu.Unlock()
 
 	err := to.Submit(jobs...)
 	if err != nil {
 		rec.mu.Lock()
-		rec.tasks = slices.Delete(rec.tasks, before, before+len(jobs))
+		rec.tasks = slices.DeleteFunc(rec.tasks, func(t *TaskView) bool { return slices.Contains(mine, t) })
 		rec.mu.Unlock()
 	}
 	return err
@@ -88,8 +89,8 @@ func (rec *record) submit(to taskpool.Scope, jobs ...taskpool.Job) error {
 func (rec *record) ended(name, fate string) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
-	for i := range rec.tasks {
-		if t := &rec.tasks[i]; t.Name == name && t.Fate == pending {
+	for _, t := range rec.tasks {
+		if t.Name == name && t.Fate == pending {
 			t.Fate = fate
 			return
 		}
@@ -99,7 +100,10 @@ func (rec *record) ended(name, fate string) {
 func (rec *record) view() View {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
-	v := View{ID: rec.id, Order: rec.order, State: "accepted", Tasks: slices.Clone(rec.tasks)}
+	v := View{ID: rec.id, Order: rec.order, State: "accepted", Tasks: make([]TaskView, len(rec.tasks))}
+	for i, t := range rec.tasks {
+		v.Tasks[i] = *t
+	}
 	if rec.rejected {
 		v.State = "rejected"
 	}

@@ -21,7 +21,7 @@ func Serve(h http.Handler) (srv *http.Server, url string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	srv = &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	srv = &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	go func() { _ = srv.Serve(ln) }() // until Close
 	return srv, url, nil
 }

@@ -39,7 +39,7 @@ func startPartner(slow time.Duration, log *slog.Logger) (*partner, error) {
 		w.WriteHeader(http.StatusNoContent)
 	}
 	p := &partner{
-		Server: &http.Server{Handler: http.HandlerFunc(handler), ReadHeaderTimeout: 5 * time.Second},
+		Server: &http.Server{Handler: http.HandlerFunc(handler), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute},
 		url:    "http://" + ln.Addr().String(),
 	}
 	go func() { _ = p.Serve(ln) }() // until Close

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
+	"github.com/elite-libs/taskpool/core/poolpage"
 	"github.com/elite-libs/taskpool/core/riverpool"
 	"github.com/elite-libs/taskpool/examples/orders"
 )
@@ -25,6 +26,7 @@ type Program struct {
 	Orders   *orders.Service // the handlers
 	Source   taskpool.Source // for the middleware, and for Serve to finish: the pool, or the database's queue in front of it
 	Pool     *taskpool.Pool  // where tasks run that are in memory
+	Tasks    http.Handler    // the page of what the pool is doing: GET /tasks
 	Listener net.Listener    // where to serve; it is listening already
 	Limit    time.Duration   // for finishing requests and tasks
 }
@@ -108,6 +110,10 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 		Logger:     log,
 		Hooks:      hooks(log, cuts),
 	})
+	page := poolpage.New()
+	defer page.Close()
+	page.Show("orders", pool)
+	defer context.AfterFunc(ctx, page.Close)() // its streams must not hold the shutdown up
 	var source taskpool.Source = pool
 	if opts.durable != "" {
 		db, err := service.OpenDatabase(ctx, opts.durable, riverpool.Config{Source: pool, Workers: opts.workers, Logger: log, Hooks: hooks(log, cuts)})
@@ -120,9 +126,10 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 		}
 		source = db
 	}
-	fmt.Fprintf(stdout, "\ncurl -i http://%s/orders -d '{\"customer\":\"ada\",\"item\":\"tea\",\"quantity\":2}'\n\n", reachable(ln.Addr()))
+	at := reachable(ln.Addr())
+	fmt.Fprintf(stdout, "\ncurl -i http://%s/orders -d '{\"customer\":\"ada\",\"item\":\"tea\",\"quantity\":2}'\n\nhttp://%s/tasks shows the tasks\n\n", at, at)
 
-	served := serve(ctx, Program{Orders: service, Source: source, Pool: pool, Listener: ln, Limit: opts.limit})
+	served := serve(ctx, Program{Orders: service, Source: source, Pool: pool, Tasks: page, Listener: ln, Limit: opts.limit})
 
 	// Serve has finished the tasks. If it could not even serve, this finishes it.
 	limit, cancel := context.WithTimeout(context.Background(), opts.limit)

@@ -49,6 +49,7 @@ func run(t *testing.T, serve program.Serve, args ...string) (code int, stdout, s
 func TestBadArgumentsAreOneLineAndExitCode2(t *testing.T) {
 	for _, args := range [][]string{
 		{"-nonsense"}, {"-limit", "soon"}, {"-limit", "0"}, {"-workers", "0"}, {"-queue", "-1"}, {"-slow", "-1s"}, {"serve"},
+		{"-durable", "nowhere"}, {"-durable", "sqlite"}, // the receipts are in no directory
 	} {
 		code, stdout, stderr := run(t, neverServe(t), args...)
 		if code != 2 || stdout != "" || !oneLine(stderr) {
@@ -73,9 +74,10 @@ func TestWhatCannotStartIsOneLineAndExitCode1(t *testing.T) {
 		{"-receipts", filepath.Join(file, "below")},
 		{"-receipts", "nowhere://bucket"},
 		{"-partner", "localhost:80"},
+		{"-durable", "postgres://nobody:secret@127.0.0.1:1/nothing"},
 	} {
 		code, stdout, stderr := run(t, neverServe(t), args...)
-		if code != 1 || stdout != "" || !oneLine(stderr) {
+		if code != 1 || stdout != "" || !oneLine(stderr) || strings.Contains(stderr, "secret") {
 			t.Errorf("%v: got code %d, %q, %q, want 1 and one line", args, code, stdout, stderr)
 		}
 	}
@@ -97,7 +99,7 @@ func TestHelpNamesTheFlags(t *testing.T) {
 	if code != 0 || stderr != "" {
 		t.Errorf("got code %d, %q, want 0 and nothing", code, stderr)
 	}
-	for _, name := range []string{"-addr", "-receipts", "-partner", "-workers", "-queue", "-limit", "-slow"} {
+	for _, name := range []string{"-addr", "-receipts", "-partner", "-workers", "-queue", "-limit", "-slow", "-durable"} {
 		if !strings.Contains(stdout, name+" ") {
 			t.Errorf("%s is not in the help", name)
 		}

@@ -46,7 +46,7 @@ func consume(t *testing.T, env []string, version string, dirs ...string) {
 		get = append(get, path.Join(repository, d)+"@"+version)
 	}
 	programs := programsFor(t, dirs)
-	if slices.Contains(dirs, "gin") || slices.Contains(dirs, "echo") { // whose examples are served by it
+	if slices.ContainsFunc(dirs, func(dir string) bool { return slices.Contains([]string{"gin", "echo", "echo/echo5"}, dir) }) { // whose examples are served by it
 		get = append(get, path.Join(repository, "nethttp")+"@"+version)
 	}
 	output(t, dir, env, "go", get...)
@@ -102,26 +102,129 @@ import (
 func main() { fmt.Println(analysis.Validate([]*analysis.Analyzer{poolvet.Analyzer})) }
 `
 
+// fastpoolProgram uses what the adapters of both Fibers share, which is for no server.
+const fastpoolProgram = `package main
+
+import (
+	"errors"
+	"fmt"
+
+	fastpool "github.com/elite-libs/taskpool/fiber/fasthttp"
+)
+
+func main() { fmt.Println(errors.Unwrap(fastpool.ErrHold)) }
+`
+
+// riverpoolProgram stores tasks in a file, as its users do who need no other process.
+const riverpoolProgram = `package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/elite-libs/taskpool/core/riverpool"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	_ "modernc.org/sqlite"
+)
+
+func main() {
+	ctx := context.Background()
+	db, err := sql.Open("sqlite", "file:tasks.db?_txlock=immediate")
+	if err != nil {
+		log.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	ran := make(chan struct{})
+	task := riverpool.Define("receipt", func(context.Context, struct{}) error { close(ran); return nil }, riverpool.Options{})
+	q, err := riverpool.New(riversqlite.New(db), riverpool.Config{Tasks: []riverpool.Definition{task}, Sole: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := errors.Join(q.Migrate(ctx), q.Submit(ctx, task.Job(struct{}{})), q.Start(ctx)); err != nil {
+		log.Fatal(err)
+	}
+	<-ran
+	_, err = q.Done(ctx)
+	fmt.Println(err)
+}
+`
+
+// otelpoolProgram traces and measures, with the providers that nobody has set.
+const otelpoolProgram = `package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	taskpool "github.com/elite-libs/taskpool/core"
+	"github.com/elite-libs/taskpool/core/otelpool"
+)
+
+func main() {
+	hooks, err := otelpool.Hooks(otelpool.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	pool := taskpool.New(taskpool.Config{Hooks: hooks})
+	if _, err := otelpool.Observe(pool, otelpool.Options{}); err != nil {
+		log.Fatal(err)
+	}
+	report, err := pool.Done(context.Background())
+	fmt.Println(report.Succeeded, err)
+}
+`
+
+// ownPrograms are the programs of modules of which README.md has nothing to run.
+var ownPrograms = map[string]string{
+	"core":           coreProgram,
+	"core/riverpool": riverpoolProgram,
+	"core/otelpool":  otelpoolProgram,
+	"core/poolvet":   poolvetProgram,
+	"fiber/fasthttp": fastpoolProgram,
+}
+
+// later are the modules for the next major version of a framework, which have no program in README.md: that of the
+// elder has to be theirs, with what is replaced here.
+var later = map[string]struct {
+	elder    string
+	replaced *strings.Replacer
+}{
+	"echo/echo5": {"echo", strings.NewReplacer(repository+`/echo"`, repository+`/echo/echo5"`,
+		"labstack/echo/v4", "labstack/echo/v5", "echo.Context", "*echo.Context")},
+	"fiber/fiber3": {"fiber", strings.NewReplacer(repository+`/fiber"`, repository+`/fiber/fiber3"`,
+		"gofiber/fiber/v2", "gofiber/fiber/v3", "*fiber.Ctx", "fiber.Ctx")},
+}
+
 // programsFor are the programs for some modules, by module.
 func programsFor(t *testing.T, dirs []string) map[string]program {
 	t.Helper()
 	marks := map[string]string{"nethttp": "package main", "gin": "gin.New()", "echo": "echo.New()", "fiber": "fiber.New()"}
 	programs := map[string]program{}
-	if slices.Contains(dirs, "core") {
-		programs["core"] = program{source: coreProgram}
-	}
-	if slices.Contains(dirs, "core/poolvet") {
-		programs["core/poolvet"] = program{source: poolvetProgram}
+	for _, dir := range dirs {
+		if source := ownPrograms[dir]; source != "" {
+			programs[dir] = program{source: source}
+		}
 	}
 	for _, b := range readme(t).programs() {
 		for _, dir := range dirs {
-			if marks[dir] == "" || !strings.Contains(b.text, marks[dir]) {
+			mark, since := marks[dir], later[dir]
+			if since.elder != "" {
+				mark = marks[since.elder]
+			}
+			if mark == "" || !strings.Contains(b.text, mark) {
 				continue
 			}
 			p := program{source: b.program(t)}
 			if strings.Contains(p.source, `":8080"`) {
 				p.addr = freeAddress(t)
 				p.source = b.listeningOn(t, p.addr)
+			}
+			if since.elder != "" {
+				p.source = since.replaced.Replace(p.source)
 			}
 			programs[dir] = p
 		}

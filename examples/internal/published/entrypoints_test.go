@@ -30,6 +30,25 @@ var elsewhere = map[string]string{
 	"taskpool.Exchange.Returned": "taskpool.ExamplePool_Begin",
 	"taskpool.Exchange.Sent":     "taskpool.ExamplePool_Begin",
 	"httppool.Exchange.End":      "httppool.ExampleBegin",
+	"httppool.Ready":             "httppool.ExampleServeWith",
+	"riverpool.New":              "riverpool.Example",
+	"riverpool.Define":           "riverpool.ExampleRowOf",
+	"riverpool.Queue.Done":       "riverpool.Example",
+	"riverpool.Queue.Migrate":    "riverpool.Example",
+	"riverpool.Queue.OnSuccess":  "riverpool.Example",
+	"riverpool.Queue.Run":        "riverpool.ExampleQueue_SubmitTx",
+	"riverpool.Queue.Start":      "riverpool.Example",
+	"riverpool.Queue.Submit":     "riverpool.ExampleQueue_Client",
+	"riverpool.Task.Job":         "riverpool.Example",
+	"riverpool.Task.Name":        "riverpool.ExampleQueue_Client",
+	"otelpool.Hooks":             "otelpool.Example_prometheus",
+	"otelpool.Observe":           "otelpool.Example_prometheus",
+	"otelpool.Carrier.Inject":    "otelpool.ExampleCarrier",
+	"otelpool.Carrier.Extract":   "otelpool.ExampleCarrier",
+	"poolpage.New":               "poolpage.Example",
+	"poolpage.Page.Show":         "poolpage.Example",
+	"poolpage.Page.Close":        "poolpage.Example",
+	"poolpage.Page.ServeHTTP":    "poolpage.ExamplePage_ShowStored",
 	"pooltest.NewRecorder":       "pooltest.ExampleRecorder",
 	"pooltest.Recorder.Pending":  "pooltest.ExampleRecorder",
 	"pooltest.Recorder.Run":      "pooltest.ExampleRecorder",
@@ -38,7 +57,7 @@ var elsewhere = map[string]string{
 // uncalled are those that nobody calls who writes a server: other packages do, or an adapter, for which those of this
 // repository are the example.
 var uncalled = regexp.MustCompile(`\.(String|MarshalText|Error|Unwrap|RoundTrip|CloseIdleConnections)$` + // fmt, encoders, errors, net/http
-	`|^taskpool\.Exchange\.(Held|Hold|Reused)$|^taskpool\.Holder\.|^httppool\.Exchange\.(Hijacked|Reused|Scope|Status)$|^pooltest\.Recorder\.Begin$` + // an adapter
+	`|^taskpool\.Exchange\.(Held|Hold|Hijacked|Reused|Value)$|^fastpool\.|^taskpool\.Holder\.|^httppool\.Exchange\.(Hijacked|Reused|Scope|Status)$|^(pooltest\.Recorder|riverpool\.Queue)\.Begin$` + // an adapter
 	`|^pooltest\.(Test|Chaos|Soak|HTTP|HTTPExchange\..*)$`) // its test
 
 // Every exported function and method that a user calls has an Example that runs. go doc shows it in its place if it has
@@ -46,7 +65,7 @@ var uncalled = regexp.MustCompile(`\.(String|MarshalText|Error|Unwrap|RoundTrip|
 func TestEntryPointsHaveExamples(t *testing.T) {
 	examples := map[string]*doc.Example{}
 	var entries []string
-	for _, dir := range append([]string{"core/pooltest"}, released...) {
+	for _, dir := range append([]string{"core/pooltest", "core/poolpage"}, released...) {
 		fset := token.NewFileSet()
 		code, tests := sources(t, fset, dir)
 		pkg, err := doc.NewFromFiles(fset, code, path.Join(repository, dir))

@@ -16,6 +16,7 @@ import (
 var packages = map[string]string{
 	"taskpool":   "github.com/elite-libs/taskpool/core",
 	"pooltest":   "github.com/elite-libs/taskpool/core/pooltest",
+	"otelpool":   "github.com/elite-libs/taskpool/core/otelpool",
 	"httppool":   "github.com/elite-libs/taskpool/nethttp",
 	"ginpool":    "github.com/elite-libs/taskpool/gin",
 	"echopool":   "github.com/elite-libs/taskpool/echo",

@@ -1,0 +1,134 @@
+package combos_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	echopool "github.com/elite-libs/taskpool/echo"
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+)
+
+// echo is the middleware of Echo; without a pool, nothing.
+func (p *party) echo(next echo.HandlerFunc) echo.HandlerFunc {
+	if p.pool == nil {
+		return next
+	}
+	return echopool.Middleware(p.pool)(next)
+}
+
+// staging stages for what has no handler of its own.
+func (p *party) staging(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		p.stage(c.Request().Context())
+		return next(c)
+	}
+}
+
+// inEcho routes the site by Echo, behind middlewares, the first outermost.
+func (p *party) inEcho(all ...echo.MiddlewareFunc) http.Handler {
+	e := echo.New()
+	e.Logger.SetOutput(discard{})
+	e.Use(all...)
+	e.Any("/*", echo.WrapHandler(p.site()))
+	e.GET("/json", func(c echo.Context) error {
+		p.stage(c.Request().Context())
+		return c.JSON(http.StatusCreated, echo.Map{"id": 1})
+	})
+	e.GET("/failed", func(c echo.Context) error { p.stage(c.Request().Context()); return echo.ErrConflict })
+	e.GET("/reader", func(c echo.Context) error {
+		p.stage(c.Request().Context())
+		return c.Stream(http.StatusOK, "text/plain", strings.NewReader(payload))
+	})
+	return e
+}
+
+type discard struct{}
+
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+
+func TestEcho(t *testing.T) {
+	own := append(usual(),
+		request{name: "c.JSON", raw: get("/json", "Accept-Encoding: gzip")},
+		request{name: "an error", raw: get("/failed", "Accept-Encoding: gzip")},
+		request{name: "c.Stream", raw: get("/reader")})
+	dumps := func(p *party) echo.MiddlewareFunc {
+		return middleware.BodyDump(func(_ echo.Context, in, out []byte) { p.saw("%d in, %d out", len(in), len(out)) })
+	}
+	timeout := middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: patience}) //nolint:staticcheck // people stack it
+	late := middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: briefly})     //nolint:staticcheck // people stack it
+	// They put back the writer that they found, and Echo renders the error through that:
+	// the middleware belongs outside of them.
+	unseen := map[string]request{"an error": {status: http.StatusInternalServerError, overdue: []mode{untracked}}}
+	unseenByStream := map[string]request{"an error": {status: http.StatusInternalServerError, overdue: []mode{untracked, http2}}}
+	combos := []combo{
+		{name: "alone", requests: own, build: func(p *party) http.Handler { return p.inEcho(p.echo) }},
+		{name: "under httppool too", requests: own, build: func(p *party) http.Handler { return p.net(p.inEcho(p.echo)) }},
+		{name: "under httppool alone", requests: own, build: func(p *party) http.Handler { return p.net(p.inEcho()) }},
+		{name: "BodyDump inside", requests: own, build: func(p *party) http.Handler { return p.inEcho(p.echo, dumps(p)) }},
+		{name: "BodyDump outside", requests: own, build: func(p *party) http.Handler { return p.inEcho(dumps(p), p.echo) }},
+		{name: "Timeout inside", requests: own, build: func(p *party) http.Handler { return p.inEcho(p.echo, timeout) }},
+		{name: "Timeout outside", requests: own, release: handlerReturned, except: unseenByStream, build: func(p *party) http.Handler { return p.inEcho(timeout, p.echo) }},
+		{name: "Timeout inside, late", requests: slow(0), build: func(p *party) http.Handler { return p.inEcho(p.echo, late) }},
+		{name: "Timeout outside, late", requests: slow(http.StatusOK), release: handlerReturned, build: func(p *party) http.Handler { return p.inEcho(late, p.echo) }},
+		{name: "ContextTimeout inside, late", requests: slow(0), build: func(p *party) http.Handler { return p.inEcho(p.echo, middleware.ContextTimeout(briefly)) }},
+		{name: "all of them", requests: own, build: func(p *party) http.Handler {
+			return p.inEcho(p.echo, middleware.Recover(), middleware.CORS(), middleware.Secure(), middleware.Decompress(), dumps(p), middleware.Gzip(), middleware.ContextTimeout(patience))
+		}},
+	}
+	for _, m := range []struct {
+		name   string
+		except map[string]request // outside
+		echo.MiddlewareFunc
+	}{
+		{"Gzip", unseen, middleware.Gzip()},
+		{"Gzip from 2 KB", unseen, middleware.GzipWithConfig(middleware.GzipConfig{MinLength: 2048})},
+		{"Decompress", nil, middleware.Decompress()},
+		{"ContextTimeout", nil, middleware.ContextTimeout(patience)},
+		{"Recover", nil, middleware.Recover()},
+		{"CORS", nil, middleware.CORS()},
+		{"BodyLimit", nil, middleware.BodyLimit("1M")},
+	} {
+		combos = append(combos,
+			combo{name: m.name + " inside", requests: own, build: func(p *party) http.Handler { return p.inEcho(p.echo, m.MiddlewareFunc) }},
+			combo{name: m.name + " outside", requests: own, except: m.except, build: func(p *party) http.Handler { return p.inEcho(m.MiddlewareFunc, p.echo) }})
+	}
+	run(t, combos)
+}
+
+// Proxy and Static have handlers of their own: something before them stages.
+func TestEchoServesOthers(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "file.txt"), []byte(payload), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	up := httptest.NewServer((&party{t: t}).site())
+	t.Cleanup(up.Close)
+	target, err := url.Parse(up.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := func() echo.MiddlewareFunc {
+		return middleware.Proxy(middleware.NewRoundRobinBalancer([]*middleware.ProxyTarget{{URL: target}}))
+	}
+	// Its error handler answers 502 to what broke off, once it was half sent.
+	half := map[string]request{"abort": {unlike: absent}}
+	run(t, []combo{
+		{name: "Proxy", parsed: true, except: half, build: func(p *party) http.Handler { return p.inEcho(p.echo, p.staging, proxy()) }},
+		{name: "Static", requests: []request{
+			{name: "file", raw: get("/file.txt")},
+			{name: "range", raw: get("/file.txt", "Range: bytes=1-5")},
+			{name: "none", raw: get("/none.txt")},
+			{name: "HEAD", raw: method(http.MethodHead, "/file.txt")},
+		}, build: func(p *party) http.Handler {
+			e := echo.New()
+			e.Use(p.echo, p.staging, middleware.Static(dir))
+			return e
+		}},
+	})
+}

@@ -1,0 +1,70 @@
+package combos_test
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-chi/chi/v5"
+	"github.com/gofiber/fiber/v2"
+	"github.com/labstack/echo/v4"
+)
+
+type fiberApp = fiber.App
+
+func (p *party) inChiWith(h http.Handler) http.Handler {
+	r := chi.NewRouter()
+	r.Use(p.net, p.staged)
+	r.Handle("/*", h)
+	return r
+}
+
+func (p *party) formInGin() http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	e.MaxMultipartMemory = 1 << 10
+	e.Use(p.gin)
+	e.Any("/upload", gin.WrapH(p.site()))
+	e.POST("/form", func(c *gin.Context) {
+		p.stage(c.Request.Context())
+		f, err := c.FormFile("photo")
+		if err != nil {
+			c.AbortWithStatus(http.StatusBadRequest)
+			return
+		}
+		c.String(http.StatusOK, "%s%d", f.Filename, f.Size)
+	})
+	return e
+}
+
+func (p *party) formInEcho() http.Handler {
+	e := echo.New()
+	e.Use(p.echo)
+	e.Any("/upload", echo.WrapHandler(p.site()))
+	e.POST("/form", func(c echo.Context) error {
+		p.stage(c.Request().Context())
+		if err := c.Request().ParseMultipartForm(1 << 10); err != nil {
+			return err
+		}
+		f, err := c.FormFile("photo")
+		if err != nil {
+			return err
+		}
+		return c.String(http.StatusOK, fmt.Sprint(f.Filename, f.Size))
+	})
+	return e
+}
+
+func (p *party) formInFiber() *fiber.App {
+	app := fiber.New(fiber.Config{DisableStartupMessage: true, BodyLimit: 64 << 20, StreamRequestBody: true})
+	app.Use(p.fiber(), p.stagingFiber)
+	app.Post("/upload", func(c *fiber.Ctx) error { return c.SendString(fmt.Sprint(len(c.Body()))) })
+	app.Post("/form", func(c *fiber.Ctx) error {
+		f, err := c.FormFile("photo")
+		if err != nil {
+			return err
+		}
+		return c.SendString(fmt.Sprint(f.Filename, f.Size))
+	})
+	return app
+}

@@ -1,0 +1,81 @@
+package fastpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	taskpool "github.com/elite-libs/taskpool/core"
+	"github.com/valyala/fasthttp"
+)
+
+// DefaultLimit is how long Serve takes to shut down if it is told no limit: a
+// little less than the 30 s after which Kubernetes and others kill.
+const DefaultLimit = 25 * time.Second
+
+// An App is a framework's application, as far as Serve has to do with it.
+type App struct {
+	Server   *fasthttp.Server
+	Serve    func(ln net.Listener) error     // until Shutdown; nil then
+	Shutdown func(ctx context.Context) error // Server.ShutdownWithContext, and what the framework does beside
+}
+
+// Serve serves app on ln until ctx ends, then shuts down within limit: it is
+// fiberpool.Serve, which says what is promised. It tracks the connections of ln.
+//
+// It sets app.Server.CloseOnShutdown: the server leaves the response of a
+// pipelined request unflushed if it is told to stop before it has come to the next
+// one (Server.serveConn, fasthttp before 1.78).
+func Serve(ctx context.Context, app App, ln net.Listener, src taskpool.Source, limit time.Duration) error {
+	defer func() { _ = ln.Close() }()
+	if src == nil {
+		return errors.New("fiberpool: nil Source: pass the one that the middleware was given")
+	}
+	if _, x := src.Begin(ctx); x.Held() {
+		return ErrHold
+	}
+	if limit <= 0 {
+		limit = DefaultLimit
+	}
+	if err := closed(ln); err != nil {
+		return fmt.Errorf("fiberpool: %w", err)
+	}
+	tracked, conns := track(app.Server, ln)
+	app.Server.CloseOnShutdown = true
+	served := make(chan error, 1)
+	go func() { served <- app.Serve(tracked) }()
+	var failed error
+	select {
+	case <-ctx.Done():
+	case failed = <-served:
+		if failed != nil && !conns.seen.Load() {
+			return fmt.Errorf("fiberpool: %w", failed)
+		}
+		served <- nil // for the wait below
+	}
+	all, cancelAll := context.WithTimeout(context.Background(), limit)
+	defer cancelAll()
+	half, cancelHalf := context.WithTimeout(all, limit/2)
+	defer cancelHalf()
+
+	conns.stopping.Store(true)
+	if err := app.Shutdown(half); err != nil && conns.closeAll() {
+		failed = errors.Join(failed, fmt.Errorf("fiberpool: requests were still open at half of the limit of %v: %w", limit, err))
+	}
+	_ = ln.Close() // had the app not begun to serve, it would begin now
+	failed = errors.Join(failed, <-served)
+	conns.giveUp()
+	_, err := src.Done(all)
+	return errors.Join(failed, err)
+}
+
+// closed says whether ln is closed, where it can. fasthttp's Serve returns nil then,
+// as after a shutdown.
+func closed(ln net.Listener) error {
+	if ln, ok := ln.(interface{ SetDeadline(time.Time) error }); ok {
+		return ln.SetDeadline(time.Time{})
+	}
+	return nil
+}

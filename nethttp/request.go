@@ -1,0 +1,68 @@
+package httppool
+
+import (
+	"net/http"
+	"reflect"
+)
+
+// hand makes the copy of r that the handler gets, with the scope's context.
+//
+// The server merges the trailers of an HTTP/1 body into the Request that it made
+// itself, when the body has been read, and makes the map for it if none were
+// announced (net/http body.readTrailer and mergeSetHeader, Go 1.26). The copy has to
+// share that map, so it has to be there before.
+func (o *observer) hand(r, with *http.Request) {
+	if r.Trailer == nil && r.ContentLength < 0 && r.ProtoMajor == 1 {
+		r.Trailer = make(http.Header)
+		with.Trailer = r.Trailer
+	}
+	o.handed, o.request = r, *with
+}
+
+// giveBack has the Request that was handed to us show what the handlers inside did
+// to the copy that they got. The server removes the files of the MultipartForm that
+// it finds on its own Request (response.finishRequest, http2serverConn.runHandler,
+// Go 1.26), and loggers and tracers outside read the route there: ServeMux and
+// others set Pattern and path values on the Request that they are given.
+//
+// An http.Handler is not to modify its Request. What is written here is what the
+// handlers inside would have written without the middleware, which is why it is
+// written only if they did, and by the goroutine in which they would have. The
+// context stays, and so does the Body, which may be the server's own.
+func (o *observer) giveBack() {
+	r := o.handed
+	o.handed = nil
+	if o.changed(r) {
+		back := o.request.WithContext(r.Context())
+		back.Body = r.Body
+		if r.Trailer != nil { // the server may have replaced it
+			back.Trailer = r.Trailer
+		}
+		*r = *back
+	}
+}
+
+func (o *observer) changed(r *http.Request) bool {
+	c := &o.request
+	return c.MultipartForm != r.MultipartForm || c.Pattern != r.Pattern || c.URL != r.URL ||
+		c.Method != r.Method || c.Host != r.Host || c.RequestURI != r.RequestURI || c.RemoteAddr != r.RemoteAddr ||
+		!same(c.Form, r.Form) || !same(c.PostForm, r.PostForm) || !same(c.Header, r.Header) || !same(c.Trailer, r.Trailer) ||
+		pathValues(c) != pathValues(r)
+}
+
+// same reports whether two maps are one.
+func same[M ~map[string][]string](a, b M) bool {
+	return reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer()
+}
+
+// otherValues are the path values that SetPathValue has set, as chi does. Nothing
+// else tells that there are any: PathValue has to be asked by name.
+var otherValues, hasOtherValues = reflect.TypeFor[http.Request]().FieldByName("otherValues")
+
+// pathValues is how many there are; 0 if another version of net/http keeps them elsewhere.
+func pathValues(r *http.Request) int {
+	if !hasOtherValues || otherValues.Type.Kind() != reflect.Map {
+		return 0
+	}
+	return reflect.ValueOf(r).Elem().FieldByIndex(otherValues.Index).Len()
+}
