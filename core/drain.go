@@ -150,7 +150,7 @@ func (p *Pool) quietedLocked() {
 // awaitedLocked reports whether Done waits for a handler.
 func (p *Pool) awaitedLocked() bool {
 	for s := p.handling.head; s != nil; s = s.next {
-		if !s.hijacked || s.live > 0 || s.held.size > 0 {
+		if !s.hijacked || s.live > 0 || s.staged.size > 0 {
 			return true
 		}
 	}
