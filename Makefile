@@ -6,6 +6,7 @@ PACKAGES    := $(addsuffix /...,$(addprefix ./,$(MODULES)))
 FRAMEWORK   ?= nethttp
 ADDR        ?= 127.0.0.1:8080
 DURABLE     ?=
+ARGS        ?=
 POSTGRES    := $(CURDIR)/core/riverpool/testdata/postgres
 LINT        := v2.15.0
 VULN        := v1.9.0
@@ -17,9 +18,10 @@ LINT_BIN    := .bin/golangci-lint-$(LINT)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
-run: go ## start the orders service (FRAMEWORK=nethttp, gin, echo, echo5, fiber or fiber3; ADDR=127.0.0.1:8080; DURABLE=sqlite or postgres://…) and print a curl line to try
+run: go ## start the orders service (FRAMEWORK=nethttp, gin, echo, echo5, fiber or fiber3; ADDR=127.0.0.1:8080; DURABLE=sqlite or postgres://…; ARGS=-help lists more) and print a curl line to try
+	@test -f examples/$(FRAMEWORK)/main.go || { echo "FRAMEWORK=$(FRAMEWORK): there are nethttp, gin, echo, echo5, fiber and fiber3"; exit 1; }
 	@$(GO) build -o .bin/orders-$(FRAMEWORK) ./examples/$(FRAMEWORK)
-	@ADDR=$(ADDR) DURABLE='$(DURABLE)' exec .bin/orders-$(FRAMEWORK) # not go run, which hands on no SIGTERM
+	@ADDR=$(ADDR) DURABLE='$(DURABLE)' exec .bin/orders-$(FRAMEWORK) $(ARGS) # not go run, which hands on no SIGTERM
 
 test: go ## run the tests of every module, with a Postgres of their own if there is one on this machine
 	$(POSTGRES) $(GO) test $(PACKAGES)

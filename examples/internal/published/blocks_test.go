@@ -61,8 +61,8 @@ func TestFirstExampleRuns(t *testing.T) {
 		t.Errorf("got status %d, want %d", got, want)
 	}
 	p.end(t, p.Process, syscall.SIGTERM)
-	if got, want := strings.TrimSpace(p.out.String()), "<nil>"; !strings.HasSuffix(got, want) {
-		t.Errorf("got %q, want %s from Serve", got, want)
+	if got, want := p.out.String(), `receipt for "" sent`; strings.Count(got, "\n") != 1 || !strings.Contains(got, want) {
+		t.Errorf("got %q, want one line with %q, and nothing from Serve", got, want)
 	}
 }
 

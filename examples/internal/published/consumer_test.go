@@ -267,7 +267,7 @@ func vet(t *testing.T, env []string, version string) {
 	vettool := "-vettool=" + filepath.Join(dir, "poolvet")
 	output(t, dir, env, "go", "vet", vettool, "./...")
 
-	const sound, fault = "\t\tw.WriteHeader(", "\t\tgo sendReceipt(r.Context())\n"
+	const sound, fault = "\t\tw.WriteHeader(", "\t\tgo sendReceipt(r.Context(), customer)\n"
 	if strings.Count(source, sound) != 1 {
 		t.Fatalf("README.md's first example has no place for a fault: no %q", sound)
 	}
