@@ -79,10 +79,10 @@ func (s *schedule) conclude() {
 			late = time.Second
 		}
 		s.reported = s.fates.less(s.drained)
-		if cause == context.Canceled {
+		if errors.Is(cause, context.Canceled) {
 			s.dones[s.IntN(len(s.dones))].cancel()
 		} else {
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 		}
 		time.Sleep(late)
 	}

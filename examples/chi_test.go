@@ -28,5 +28,7 @@ func TestChiConforms(t *testing.T) {
 		Release: taskpool.ReleaseFlushed,
 		HTTP2:   taskpool.ReleaseStreamClosed,
 		Hijack:  taskpool.ReleaseHandlerReturned,
+
+		CopiesRequest: true, // Mux.ServeHTTP and middleware.RequestID call WithContext (chi v5.5.0)
 	})
 }

@@ -121,7 +121,8 @@ func TestShutdownAnswersEveryRequestThatItCarriesOut(t *testing.T) {
 					if err != nil {
 						return
 					}
-					if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+					_, err = io.Copy(io.Discard, resp.Body)
+					if _ = resp.Body.Close(); err != nil {
 						return
 					}
 				}

@@ -230,7 +230,7 @@ func TestServeCutsATaskThatIsStuck(t *testing.T) {
 	must(t, p.Submit(taskpool.Job{Name: "stuck", Run: func(context.Context) error { <-release; return nil }}))
 	stop, served := run(t, newApp(), listen(t), p, 10*time.Millisecond)
 	stop()
-	if err := <-served; !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 abandoned") {
+	if err := <-served; !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 task abandoned (stuck)") {
 		t.Errorf("got %v, want a deadline with one task abandoned", err)
 	}
 	report, _ := p.Done(t.Context())

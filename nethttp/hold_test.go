@@ -71,7 +71,7 @@ func TestServeCutsTheTaskOfAHeldRequest(t *testing.T) {
 			stop()
 			err := <-served
 			if !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "requests were still open") ||
-				!strings.Contains(err.Error(), "1 abandoned") {
+				!strings.Contains(err.Error(), "1 task abandoned (stuck)") {
 				t.Errorf("got %v, want an error that tells of the task alone", err)
 			}
 			if _, err := io.ReadAll(body); err != nil {

@@ -165,7 +165,7 @@ func TestServeCutsATaskThatIsStuck(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := httppool.ServeListener(ctx, &http.Server{}, listen(t), p, 10*time.Millisecond)
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 abandoned") {
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 task abandoned (stuck)") {
 		t.Errorf("got %v, want a deadline with one task abandoned", err)
 	}
 	report, _ := p.Done(t.Context())

@@ -80,6 +80,7 @@ type Adapter struct {
 	NoInformational bool // a 1xx status of a handler is not sent
 	NoDisconnect    bool // the request's context does not end when the client goes: Outcome.Disconnected is never set
 	ReadsBody       bool // a handler runs only when the whole body of the request has come
+	CopiesRequest   bool // the framework hands its handlers a copy of the Request: what they set in it, such as a parsed form, nobody outside sees
 	NoHold          bool // no request can be held: with a taskpool.Hold each is answered with 500, and no handler runs
 
 	// Leaves are the functions of the goroutines that the framework itself leaves

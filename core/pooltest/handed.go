@@ -71,7 +71,7 @@ func formFiles(r *run, http2 bool) {
 		}
 	}
 	q.waitReleased(true)
-	if !r.eventually(func() bool { _, err := os.Stat(path); return os.IsNotExist(err) }) {
+	if !r.adapter.CopiesRequest && !r.eventually(func() bool { _, err := os.Stat(path); return os.IsNotExist(err) }) {
 		r.errorf("the file %s of a form is left", path)
 		_ = os.Remove(path)
 	}
@@ -115,7 +115,7 @@ func sameRoute(r *run, h Handler, success bool) {
 	s.get(s.dial(), keepAlive, "/")
 	q.waitReleased(success)
 	q.settle(s, success)
-	if got != want || want == " " {
+	if got != want || (want == " ") != r.adapter.CopiesRequest {
 		r.errorf("a handler outside reads the route %q, and without the middleware %q", got, want)
 	}
 }
@@ -150,7 +150,8 @@ func requestTrailers(r *run, announced string) {
 		}
 		return inside + " inside, " + outside + " outside"
 	}
-	if want, got := ask(true), ask(false); got != want || want != "42 inside, 42 outside" {
+	stale := r.adapter.CopiesRequest && announced == "" // the copy was made before they came
+	if want, got := ask(true), ask(false); got != want || (want == "42 inside, 42 outside") == stale {
 		r.errorf("the trailer is %s, and without the middleware %s", got, want)
 	}
 }

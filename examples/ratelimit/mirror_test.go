@@ -81,19 +81,37 @@ func TestForbiddenIsNotTriedAgain(t *testing.T) {
 	}
 }
 
-// TestEndsEarlyWithItsContext: what waits for a window to pass does not keep the program.
+// TestEndsEarlyWithItsContext: what waits for a window to pass does not keep the program, and where the deadline is before
+// the next window there is no wait at all.
 func TestEndsEarlyWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		enough := errors.New("enough")
-		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, enough)
-		defer cancel()
-		m := newMirror("http://api.example", direct{&api{quota: 2, window: time.Hour}}, io.Discard)
-		began := time.Now()
-		if err := m.run(ctx, names(5), 1); !errors.Is(err, enough) || !strings.Contains(err.Error(), "3 ") {
-			t.Errorf("got %v, want that three were canceled", err)
-		}
-		if took := time.Since(began); took != time.Minute || len(m.copies) != 2 {
-			t.Errorf("got %d copies after %v, want 2 after a minute", len(m.copies), took)
-		}
-	})
+	enough := errors.New("enough")
+	for name, tt := range map[string]struct {
+		within func(ctx context.Context) (context.Context, context.CancelFunc)
+		want   error
+		took   time.Duration
+	}{
+		"deadline": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, time.Minute)
+		}, context.DeadlineExceeded, 0},
+		"canceled": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancelCause(ctx)
+			end := time.AfterFunc(time.Minute, func() { cancel(enough) })
+			return ctx, func() { end.Stop(); cancel(nil) }
+		}, enough, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := tt.within(t.Context())
+				defer cancel()
+				m := newMirror("http://api.example", direct{&api{quota: 2, window: time.Hour}}, io.Discard)
+				began := time.Now()
+				if err := m.run(ctx, names(5), 1); !errors.Is(err, tt.want) || !strings.Contains(err.Error(), "3 tasks canceled") {
+					t.Errorf("got %v, want that three were canceled", err)
+				}
+				if took := time.Since(began); took != tt.took || len(m.copies) != 2 {
+					t.Errorf("got %d copies after %v, want 2 after %v", len(m.copies), took, tt.took)
+				}
+			})
+		})
+	}
 }

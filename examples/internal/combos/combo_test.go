@@ -19,6 +19,7 @@ import (
 	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
+	fiberpool "github.com/elite-libs/taskpool/fiber"
 	httppool "github.com/elite-libs/taskpool/nethttp"
 	"github.com/gofiber/fiber/v2"
 )
@@ -134,8 +135,20 @@ func (c combo) serve(t *testing.T, m mode, p *party, pool *taskpool.Pool) func(r
 	srv := &http.Server{ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: patience}
 	if c.app != nil {
 		app := c.app(p)
-		go func() { _ = app.Listener(p.wire) }()
-		t.Cleanup(func() { _ = app.Shutdown() })
+		if pool == nil {
+			go func() { _ = app.Listener(p.wire) }()
+			t.Cleanup(func() { _ = app.Shutdown() })
+		} else { // which knows what is flushed
+			ctx, stop := context.WithCancel(context.Background())
+			served := make(chan error, 1)
+			go func() { served <- fiberpool.Serve(ctx, app, p.wire, pool, patience) }()
+			t.Cleanup(func() {
+				stop()
+				if err := <-served; err != nil {
+					t.Error(err)
+				}
+			})
+		}
 	} else {
 		h := c.build(p)
 		srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

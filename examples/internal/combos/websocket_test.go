@@ -130,6 +130,7 @@ func talk(t *testing.T, p *party, path string) string {
 	if err != nil {
 		t.Fatalf("%s: %v (%v)", path, err, resp)
 	}
+	defer resp.Body.Close()
 	defer c.Close()
 	if err := c.WriteMessage(websocket.TextMessage, []byte("hello")); err != nil {
 		t.Error(err)
