@@ -22,8 +22,8 @@ func (j *job) takenLocked(p *Pool) {
 
 func (j *fullJob) startedLocked(p *Pool) {
 	j.failed = nil
-	if j.Lane != "" {
-		p.lanes[j.Lane].startLocked(j)
+	if j.stay != nil {
+		j.stay.lane.startLocked(j)
 	}
 	if t := j.timeout(p); t > 0 {
 		p.alarms.set(&j.alarm, later(later(j.started, t), farewell))
@@ -37,16 +37,15 @@ func (j *fullJob) stoppedLocked(p *Pool) {
 		j.overrun = false
 		p.overrun--
 	}
-	if j.lane != nil {
-		j.lane.endLocked(p, j)
+	if j.stay != nil && j.stay.running {
+		j.stay.lane.endLocked(p, j)
 	}
 }
 
 // alarmLocked is told when the job's alarm rings.
 func (j *fullJob) alarmLocked(now int64) {
 	p := j.scope.pool
-	waited := j.waits
-	switch waited {
+	switch j.waits {
 	case waitsDelay:
 		p.delayed--
 	case waitsRetry:
@@ -60,9 +59,6 @@ func (j *fullJob) alarmLocked(now int64) {
 	j.waits = waitsNot
 	p.queued++
 	j.scope.queueJobLocked(&j.job)
-	if waited == waitsRetry && j.Lane != "" {
-		p.lanes[j.Lane].retrying-- // not before: the lane would be forgotten
-	}
 }
 
 // timeout is the limit of one run; 0 or less if there is none.
@@ -123,10 +119,6 @@ func (w *worker) retry() bool {
 	j.failed = &failedRun{err: w.err, ended: ticks()}
 	p.takeInLocked() // one more waits
 	w.freeLocked()
-	lane := j.lane
-	if lane != nil {
-		lane.retrying++
-	}
 	j.stoppedLocked(p)
 	p.retried++
 	w.scope, w.job, w.derived, w.fate, w.err, w.step = nil, nil, nil, 0, nil, stepNone
@@ -137,9 +129,6 @@ func (w *worker) retry() bool {
 	} else {
 		p.queued++
 		s.queueJobLocked(&j.job)
-		if lane != nil {
-			lane.retrying--
-		}
 	}
 	p.grantLocked()
 	return true

@@ -42,12 +42,11 @@ type job struct {
 type fullJob struct {
 	job
 	Job
-	alarm    alarm
-	failed   *failedRun // the last one, if it is to run again
-	lane     *lane      // while it runs
-	waits    waits
-	overrun  bool // it runs on after its timeout
-	answered bool // in this run it has told its lane what an API answered
+	alarm   alarm
+	failed  *failedRun // the last one, if it is to run again
+	stay    *stay      // in its lane, from its acceptance to its end; nil without one
+	waits   waits
+	overrun bool // it runs on after its timeout
 }
 
 type failedRun struct {
