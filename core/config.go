@@ -25,7 +25,7 @@ type Config struct {
 	Results     Results       // which results a Report keeps; default KeepErrors
 	ResultLimit int           // how many results a Report keeps; counts are exact; 0 means 100, negative none
 	Grace       time.Duration // how long after the handler's return the end of the response is waited for before staged tasks start all the same; 0 or less means 5 s
-	Logger      *slog.Logger  // a task's failure at Error, a task that overran its timeout at Warn, another run at Debug, each with the task's context; nil means slog.Default()
+	Logger      *slog.Logger  // a task's failure at Error, and that Done cut it short, up to a hundred; a task that overran its timeout at Warn, another run at Debug, each with the task's context; nil means slog.Default()
 	Hooks       Hooks         // what is called as tasks run and end; default none
 }
 
@@ -73,6 +73,11 @@ const (
 	defaultQueueLimit  = 10_000
 	defaultResultLimit = 100
 	defaultGrace       = 5 * time.Second
+
+	// More than these is as good as no limit, and so much that sums of them, and of
+	// what there is, are numbers still. The counts of a scope have 32 bits.
+	maxWorkers = 1 << 30
+	maxQueue   = 1 << 30
 )
 
 // withDefaults replaces the values that mean a default.
@@ -83,6 +88,7 @@ func (c Config) withDefaults() Config {
 	if c.QueueLimit == 0 {
 		c.QueueLimit = defaultQueueLimit
 	}
+	c.Workers, c.QueueLimit = min(c.Workers, maxWorkers), min(c.QueueLimit, maxQueue)
 	if c.ResultLimit == 0 {
 		c.ResultLimit = defaultResultLimit
 	}

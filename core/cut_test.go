@@ -17,11 +17,12 @@ func TestFailureOfAWaitingRetryIsLoggedWhenDoneIsCut(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 1, Logger: slog.New(&book)})
 		must(t, p.Submit(taskpool.Job{Name: "x", Run: failing, Retry: func(int, error) (time.Duration, bool) { return time.Hour, true }}))
 		synctest.Wait()
-		must(t, p.Add(untilCanceled)) // has the only worker when Done comes
+		must(t, p.Submit(taskpool.Job{Name: "y", Run: untilCanceled})) // has the only worker when Done comes
 		synctest.Wait()
 		r, _ := p.Done(canceled())
 		equal(t, "counts", countsOf(r), counts{Failed: 1, Canceled: 1})
-		equal(t, "log", book.lines(), "DEBUG task will run again task=x error=the task failed attempt=1 wait=1h0m0s\nERROR task failed task=x error=the task failed")
+		equal(t, "log", book.lines(), "DEBUG task will run again task=x error=the task failed attempt=1 wait=1h0m0s\n"+
+			"ERROR task canceled task=y error=taskpool: Done has no time left for the task\nERROR task failed task=x error=the task failed given_up=true")
 	})
 }
 

@@ -135,28 +135,6 @@ func TestDelayedJobGoesThroughItsLane(t *testing.T) {
 	})
 }
 
-func TestDoneStartsDelayedJobsAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPool(taskpool.Config{Workers: 1})
-		var order trail
-		start := time.Now()
-		_, s := begin(p, context.Background())
-		must(t, s.Submit(taskpool.Job{Start: taskpool.StartAfterResponse, Delay: time.Minute, Run: stamped(&order, start, "staged")}))
-		must(t, p.Submit(taskpool.Job{Delay: 2 * time.Hour, Run: stamped(&order, start, "second")},
-			taskpool.Job{Delay: time.Hour, Run: func(ctx context.Context) error {
-				order.add("first@%v", elapsed(start))
-				return s.Submit(taskpool.Job{Delay: time.Hour, Run: stamped(&order, start, "nested")}) // the pool is closing
-			}}))
-		go func() { // the handler is still at it when Done is called
-			time.Sleep(time.Second)
-			finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
-		}()
-		r := done(t, p)
-		equal(t, "fates", countsOf(r), counts{Succeeded: 4})
-		equal(t, "order", order.String(), "first@0s second@0s nested@0s staged@1s")
-	})
-}
-
 func TestDoneThatIsCutCancelsDelayedJobs(t *testing.T) {
 	for _, hooked := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -193,7 +171,9 @@ func TestEndlessDelayIsNone(t *testing.T) {
 		must(t, p.Submit(taskpool.Job{Run: nop, Delay: math.MaxInt64}))
 		time.Sleep(24 * time.Hour)
 		equal(t, "delayed", balanced(t, p).Delayed, 1)
-		equal(t, "succeeded", done(t, p).Succeeded, 1)
+		r, err := p.Done(within(t, 1000*time.Hour))
+		wantErr(t, "Done", err, context.DeadlineExceeded)
+		equal(t, "fates", countsOf(r), counts{Canceled: 1})
 	})
 }
 

@@ -73,8 +73,8 @@
 // memory: a crash of the process loses what had not run. Work that must survive
 // a crash needs a durable queue.
 //
-// A task that failed or panicked is logged once, to Config.Logger. A [Report] and
-// [Hooks] tell the program, also of what a Done cut short.
+// A task that failed or panicked is logged once, to Config.Logger, and so is one that
+// a Done cut short or gave up. A [Report] and [Hooks] tell the program.
 //
 // # Tests
 //

@@ -13,20 +13,33 @@ const farewell = time.Second
 // Done ends the pool: it waits until every accepted task has its fate. From its
 // call on Add and Submit are refused with ErrDone, and so is what is added to a
 // scope that is begun later; scopes already open go on accepting until Done
-// returns or its ctx ends. A paused pool is resumed, a delayed job starts at once,
-// and one that waits for another run ends as FateFailed: where there is time for
-// retries, Drain first.
+// returns or its ctx ends. A paused pool is resumed.
 // Scopes whose handler has returned are released at once (ReleasePoolDone); of the
 // open handlers, those are waited for whose scopes have tasks.
 //
-// If ctx ends first, what waits, staged or queued, becomes FateCanceled. Running
+// What waits for a time keeps it, if that is before the deadline of ctx, and without
+// a deadline always, as in Drain: a delayed job runs when it is due, and one that
+// has failed and is to run again does. What is due later is ended at once, so that
+// Done waits for nothing that cannot come: a delayed job becomes FateCanceled
+// and is not run early, a retry FateFailed with the error of its last run. So it is
+// with what waits in a lane that is held until the deadline or longer while nothing
+// of it runs.
+//
+// If ctx ends first, what waits, staged or queued, becomes FateCanceled, or
+// FateFailed if it has run and failed. Running
 // tasks have their context canceled: those that then return an error become
 // FateCanceled, and those that do not return within one second FateAbandoned,
-// whatever they still do. The report names them, the error says how many
-// there are and wraps the cause of ctx. Hooks that are still to be called
-// may take one more second.
+// whatever they still do. Hooks that are still to be called
+// may take one more second, and so may a logger that hangs.
 //
-// Done may be called again, by anyone: the ctx that ends first cuts, and
+// The error tells of what was cut short or given up: how many tasks, the names of
+// the first, and how many handlers were still open. It wraps the cause of ctx, or
+// context.DeadlineExceeded if Done has ended before, and is nil if nothing was.
+// The report names the tasks, and each of the first hundred has a line in the log.
+// What tasks returned is not in the error.
+//
+// Done may be called again, by anyone: the ctx that ends first cuts, the earliest
+// deadline is the one that counts, and
 // everyone gets the same report. Inside a task of this pool, with that task's
 // context, it returns ErrSelfWait and does nothing. If there is nothing to wait
 // for it returns nil, even if ctx has ended. The report covers what ended since
@@ -35,25 +48,18 @@ func (p *Pool) Done(ctx context.Context) (Report, error) {
 	if !p.made() {
 		return Report{}, ErrNoPool
 	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	if s := taskOf(ctx); s != nil && s.pool == p {
 		return Report{}, ErrSelfWait
 	}
-	if !p.close() {
-		defer lend(ctx).end()
-		select {
-		case <-p.finished:
-		case <-ctx.Done():
-			p.cut(context.Cause(ctx))
-			<-p.finished
-		}
-	}
-	r := p.doneReport
-	r.Results = append([]Result(nil), r.Results...)
-	return r, p.doneErr
+	p.close(dueOf(ctx))
+	return p.ending.wait(ctx, &p.config, p.cut)
 }
 
-// close begins the end, unless it has begun, and reports whether it has come.
-func (p *Pool) close() (over bool) {
+// close begins the end, unless it has begun, and has it come by the tick due.
+func (p *Pool) close(due int64) {
 	p.lock()
 	defer p.unlock()
 	if p.phase.Load() == phaseOpen {
@@ -62,32 +68,29 @@ func (p *Pool) close() (over bool) {
 		for p.returned.head != nil {
 			p.returned.head.sentLocked(ReleasePoolDone)
 		}
-		p.hurryLocked()
+	}
+	if p.phase.Load() == phaseClosing {
+		p.hurryLocked(due)
 		p.settleLocked()
 	}
-	return p.over
 }
 
 func (p *Pool) closingLocked() {
 	p.takeInLocked()
 	p.phase.Store(phaseClosing)
-	p.finished = make(chan struct{})
+	p.ending.finished = make(chan struct{})
 	p.paused = false
 }
 
 // overLocked is the end: every accepted task has its fate.
 func (p *Pool) overLocked() {
 	p.phase.Store(phaseClosed)
-	p.over = true
-	p.takeReportLocked(&p.doneReport)
-	if p.cutCause != nil {
-		p.doneErr = &cutError{p.doneReport.Canceled, p.doneReport.Abandoned, p.cutCause}
-	}
+	p.takeReportLocked(&p.ending.report)
 	p.alarms.end()
 	if p.listed {
 		p.unlistLocked()
 	}
-	close(p.finished)
+	p.ending.concludeLocked()
 }
 
 // cut ends a Done whose time is up. The first caller does it.
@@ -98,9 +101,10 @@ func (p *Pool) cut(cause error) {
 		return
 	}
 	p.phase.Store(phaseClosed)
-	p.cutCause = cause
-	p.freeLanesLocked()
-	p.extra = p.running + p.busy // what runs may be stuck, tasks that have lent their slot too, and what follows must not wait for it
+	p.ending.cause = cause
+	p.ending.extra = p.running + p.busy // what runs may be stuck, tasks that have lent their slot too, and what follows must not wait for it
+	p.countOpenLocked()
+	p.hurryLocked(0)
 	p.unstageLocked()
 	if p.config.Hooks.Ended == nil {
 		p.cancelQueuedLocked(false)
@@ -110,56 +114,60 @@ func (p *Pool) cut(cause error) {
 	p.unlock()
 	p.cancel(errCut)
 
-	if p.finishedWithin(farewell) {
+	finished := p.ending.finished
+	if within(farewell, finished) {
 		return
 	}
 	p.abandon()
-	if p.finishedWithin(farewell) {
+	if within(farewell, finished) {
 		return
 	}
 	p.lock()
 	defer p.unlock()
-	if p.over {
+	if p.ending.over {
 		return
 	}
 	p.cancelQueuedLocked(true)
 	for w := p.active.head; w != nil; w = w.next {
 		w.abandonLocked()
 	}
-	if !p.over { // a hook Drained hangs
+	if !p.ending.over { // a hook Drained hangs
 		p.overLocked()
 	}
 }
 
-func (p *Pool) finishedWithin(d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-p.finished:
-		return true
-	case <-t.C:
-		return false
+// countOpenLocked notes how many handlers Done has waited for in vain.
+func (p *Pool) countOpenLocked() {
+	open := 0
+	for s := p.handling.head; s != nil; s = s.next {
+		open++
+	}
+	if open > 0 {
+		p.lossesLocked(func(l *losses, _ bool) { l.handlers += open })
 	}
 }
 
-// hurryLocked ends all waiting for a time: delayed jobs are queued, and those
-// that wait for another run end with the error of the last one.
-func (p *Pool) hurryLocked() {
+// hurryLocked ends what waits for a time at which it is too late: for a moment from
+// the tick due on. An earlier one than before is the one that counts.
+func (p *Pool) hurryLocked(due int64) {
+	if due >= p.ending.due {
+		return
+	}
+	p.ending.due = due
 	now := ticks()
-	var waiting []*fullJob
+	var late []*fullJob
 	for _, a := range p.alarms.heap {
-		if j, ok := a.of.(*fullJob); ok && j.waits != waitsNot {
-			waiting = append(waiting, j)
+		if j, ok := a.of.(*fullJob); ok && j.waits != waitsNot && p.ending.misses(a.at) {
+			late = append(late, j)
 		}
 	}
-	slices.SortFunc(waiting, func(a, b *fullJob) int { return a.alarm.compare(&b.alarm) })
-	for _, j := range waiting {
-		if j.waits == waitsRetry {
-			j.fate = FateFailed
-		}
+	slices.SortFunc(late, func(a, b *fullJob) int { return a.alarm.compare(&b.alarm) })
+	for _, j := range late {
+		j.giveUpLocked()
 		p.alarms.stop(&j.alarm)
 		j.alarmLocked(now)
 	}
+	p.freeLanesLocked()
 }
 
 // unstageLocked queues what is staged, with no regard to outcomes: it will be
@@ -181,9 +189,9 @@ func (p *Pool) unstageLocked() {
 	}
 }
 
-// cancelQueuedLocked cancels what is queued, without a hook. Jobs that have their
-// fate already, as those whose last run failed, are left to workers, which log it,
-// unless it is for all.
+// cancelQueuedLocked ends what is queued, without a hook. Jobs that end as they
+// were to anyway, as those whose last run failed, are left to workers, which log
+// it, unless it is for all.
 func (p *Pool) cancelQueuedLocked(all bool) {
 	var left []*job
 	var notices []*scope
@@ -195,22 +203,18 @@ func (p *Pool) cancelQueuedLocked(all bool) {
 		}
 		f, err := FateCanceled, errCut
 		j, _ := slot.(*job)
-		if j != nil && j.fate != 0 && j.fate != FateCanceled {
-			if !all {
+		if j != nil {
+			if j.fate == 0 {
+				j.giveUpLocked()
+			}
+			if j.fate != FateCanceled && !all {
 				left = append(left, j)
 				continue
 			}
-			f, err = j.fate, j.lastErr()
+			f, err = j.fate, j.endErr()
 		}
 		p.queued--
-		s.live--
-		if s.countLocked(f) {
-			s.keepLocked(describeUnrun(slot, f, err))
-		}
-		if j != nil {
-			j.settle(f, err)
-		}
-		s.liveEndedLocked()
+		p.endUnrunLocked(s, slot, f, err)
 	}
 	for _, j := range left {
 		j.scope.queueJobLocked(j)
@@ -218,6 +222,22 @@ func (p *Pool) cancelQueuedLocked(all bool) {
 	for _, s := range notices {
 		s.queueLocked(&s.line, notice{})
 	}
+}
+
+// endUnrunLocked gives a started task its fate without a worker, and so without
+// the hook.
+func (p *Pool) endUnrunLocked(s *scope, slot slot, f Fate, err error) {
+	if f == FateCanceled || isLate(slot) {
+		p.loseUnseenLocked(s, slot, f, err)
+	}
+	s.live--
+	if s.countLocked(f) {
+		s.keepLocked(describeUnrun(slot, f, err))
+	}
+	if j, ok := slot.(*job); ok {
+		j.settle(f, err)
+	}
+	s.liveEndedLocked()
 }
 
 // abandon gives up the tasks that run. Where a hook has to hear of it, each has
@@ -258,6 +278,7 @@ func (w *worker) abandonLocked() {
 		f, r = w.fate, w.result
 	} else {
 		r = describe(w.slot(), f, errCut)
+		w.pool.loseUnseenLocked(w.scope, w.slot(), f, errCut)
 	}
 	w.countLocked(f, &r)
 }

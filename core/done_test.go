@@ -215,7 +215,7 @@ func TestDoneOutOfTimeGivesEveryTaskItsFate(t *testing.T) {
 				equal(t, "time", elapsed(start), 11*time.Second)
 				wantErr(t, "Done", err, context.DeadlineExceeded)
 				equal(t, "error", fmt.Sprint(err),
-					"taskpool: Done ran out of time: 6 tasks canceled, 2 abandoned: context deadline exceeded")
+					"taskpool: Done ran out of time: 6 tasks canceled, 2 tasks abandoned, 1 handler still open (queued, scope's, queued too, and 5 more): context deadline exceeded")
 				want := counts{Succeeded: 1, Panicked: 1, Canceled: 6, Abandoned: 2}
 				equal(t, "counts", countsOf(r), want)
 				fates := make(map[string]taskpool.Fate)
@@ -292,12 +292,12 @@ func TestDoneGivesTheCauseOfItsContext(t *testing.T) {
 func TestDoneMayBeGivenACauseThatLooksAtThePool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{})
-		must(t, p.Add(untilCanceled))
+		must(t, p.Submit(taskpool.Job{Name: "a", Run: untilCanceled}))
 		synctest.Wait()
 		ctx, cancel := context.WithCancelCause(context.Background())
 		cancel(lookingError{p})
 		_, err := p.Done(ctx)
-		equal(t, "error", fmt.Sprint(err), "taskpool: Done ran out of time: 1 tasks canceled, 0 abandoned: 1 canceled")
+		equal(t, "error", fmt.Sprint(err), "taskpool: Done ran out of time: 1 task canceled (a): 1 canceled")
 	})
 }
 
@@ -625,7 +625,8 @@ func TestDrainedIsCalledWhenTheHandlerReturnsAfterDone(t *testing.T) {
 	})
 }
 
-func TestHangingLoggerHoldsDoneForOneSecond(t *testing.T) {
+// One for what was running, and one for what has to be logged of the rest.
+func TestHangingLoggerHoldsDoneForTwoSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		p := newPool(taskpool.Config{Workers: 1, Logger: slog.New(hangingHandler{release: release})})
@@ -633,7 +634,7 @@ func TestHangingLoggerHoldsDoneForOneSecond(t *testing.T) {
 		synctest.Wait()
 		start := time.Now()
 		r, err := p.Done(within(t, time.Second))
-		equal(t, "time", elapsed(start), 2*time.Second)
+		equal(t, "time", elapsed(start), 3*time.Second)
 		wantErr(t, "Done", err, context.DeadlineExceeded)
 		equal(t, "results", resultsOf(r), "queued canceled, failed failed")
 		stats := balanced(t, p)

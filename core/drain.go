@@ -30,7 +30,7 @@ func (p *Pool) Drain(ctx context.Context) (r Report, err error) {
 	}
 	p.lock()
 	switch {
-	case p.phase.Load() != phaseOpen && !p.over:
+	case p.phase.Load() != phaseOpen && !p.ending.over:
 		p.mu.Unlock()
 		return Report{}, ErrSuperseded
 	case p.quietLocked():
@@ -132,7 +132,7 @@ func (p *Pool) quietedLocked() {
 		p.takeReportLocked(&p.drainer.report)
 		close(p.drainer.done)
 		p.drainer = nil
-	case p.finished == nil || p.over:
+	case p.phase.Load() == phaseOpen || p.ending.over:
 	case p.phase.Load() == phaseClosed, p.handling.head == nil && p.returned.head == nil:
 		p.overLocked()
 	}

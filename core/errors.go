@@ -70,18 +70,3 @@ func (e *timeoutError) Error() string {
 }
 func (e *timeoutError) Timeout() bool        { return true }
 func (e *timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
-
-// cutError is the error of a Done that ran out of time. Its text is made when it
-// is asked for: the cause is the caller's, and could not be asked under the lock.
-type cutError struct {
-	canceled, abandoned int
-	cause               error
-}
-
-func (e *cutError) Error() string {
-	return fmt.Sprintf("taskpool: Done ran out of time: %d tasks canceled, %d abandoned: %v", e.canceled, e.abandoned, e.cause)
-}
-func (e *cutError) Unwrap() error { return e.cause }
-
-// errCut is the cause of the tasks' contexts when Done ran out of time.
-var errCut = fmt.Errorf("taskpool: Done ran out of time: %w", ErrDone)

@@ -204,8 +204,8 @@ func ExampleLane() {
 	// Output: 100 pages
 }
 
-// A delayed job holds no worker and no goroutine. A drain waits for it; Done
-// starts it at once.
+// A delayed job holds no worker and no goroutine. Drain waits for it, and so does
+// Done: but what is not due before its deadline it cancels at once, and says so.
 func ExampleJob_delay() {
 	pool := taskpool.New(taskpool.Config{})
 	_ = pool.Submit(taskpool.Job{Name: "reminder", Delay: 24 * time.Hour, Run: func(context.Context) error {
@@ -214,12 +214,13 @@ func ExampleJob_delay() {
 	}})
 	fmt.Println(pool.Stats().Delayed, "delayed")
 
-	_, err := pool.Done(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	_, err := pool.Done(ctx)
 	fmt.Println(err)
 	// Output:
 	// 1 delayed
-	// remember the milk
-	// <nil>
+	// taskpool: Done ran out of time: 1 task canceled (reminder): context deadline exceeded
 }
 
 // Each tenant has a lane of its own, without a list of tenants. Lanes shows what

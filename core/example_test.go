@@ -62,7 +62,7 @@ func ExamplePool_Done() {
 		fmt.Println(r.Name, r.Fate)
 	}
 	// Output:
-	// taskpool: Done ran out of time: 1 tasks canceled, 0 abandoned: context deadline exceeded
+	// taskpool: Done ran out of time: 1 task canceled (export): context deadline exceeded
 	// export canceled
 }
 

@@ -148,18 +148,20 @@ func TestFailureIsLoggedWithTheTasksContextAndThePoolsName(t *testing.T) {
 	equal(t, "log", book.lines(), "ERROR task failed task=x error=the task failed pool=mail ctx=request 1")
 }
 
-func TestNothingButFailuresIsLogged(t *testing.T) {
+func TestNothingButFailuresAndWhatDoneCutIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var book logbook
 		p := newPool(taskpool.Config{Logger: slog.New(&book)})
 		_, s := begin(p, context.Background())
 		must(t, s.OnFailure(nop))
-		must(t, s.OnSuccess(untilCanceled))
+		must(t, s.Submit(taskpool.Job{Name: "runs", Run: untilCanceled, Start: taskpool.StartOnSuccess}))
 		must(t, s.Add(nop))
 		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
+		synctest.Wait()
+		equal(t, "log", book.lines(), "")
 		_, err := p.Done(canceled())
 		wantErr(t, "Done", err, context.Canceled)
-		equal(t, "log", book.lines(), "")
+		equal(t, "log", book.lines(), "ERROR task canceled task=runs error=taskpool: Done has no time left for the task")
 	})
 }
 

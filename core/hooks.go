@@ -97,8 +97,13 @@ func (p *Pool) logHookPanic(ctx context.Context, hook string, v any) {
 		slog.String("hook", hook), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 }
 
-func (p *Pool) logFailure(ctx context.Context, r Result) {
+// logFailure logs a task that has failed, or was canceled. late says that a retry
+// was given up.
+func (p *Pool) logFailure(ctx context.Context, r Result, late bool) {
 	attrs := []slog.Attr{slog.String("task", r.Name), slog.Any("error", r.Err)}
+	if late {
+		attrs = append(attrs, slog.Bool("given_up", true))
+	}
 	if e := (*PanicError)(nil); errors.As(r.Err, &e) && e != nil {
 		attrs = append(attrs, slog.String("stack", string(e.Stack)))
 	}
@@ -110,15 +115,19 @@ func (p *Pool) logOverrun(j *job, attempt int, timeout, ran time.Duration) {
 		slog.String("task", nameOf(j)), slog.Int("attempt", attempt), slog.Duration("timeout", timeout), slog.Duration("ran", ran))
 }
 
-// log writes to the pool's logger. A handler that panics harms nobody.
 func (p *Pool) log(ctx context.Context, level slog.Level, msg string, attrs ...slog.Attr) {
+	p.config.log(ctx, level, msg, attrs...)
+}
+
+// log writes to the configured logger. A handler that panics harms nobody.
+func (c *Config) log(ctx context.Context, level slog.Level, msg string, attrs ...slog.Attr) {
 	defer func() { _ = recover() }()
-	l := p.config.Logger
+	l := c.Logger
 	if l == nil {
 		l = slog.Default()
 	}
-	if p.config.Name != "" {
-		attrs = append(attrs, slog.String("pool", p.config.Name))
+	if c.Name != "" {
+		attrs = append(attrs, slog.String("pool", c.Name))
 	}
 	l.LogAttrs(ctx, level, msg, attrs...)
 }

@@ -31,9 +31,9 @@ type Job struct {
 	async *async // of AsyncJob, where a Job has to carry it
 }
 
-// Priority says which of the tasks that wait goes first. Nothing starves: of
-// every 16 starts one looks for a normal task first, and of every 64 one for a
-// low one.
+// Priority says which of the tasks that wait goes first. Nothing starves: of every 16
+// starts one is that of a normal task, if one waits, and of every 64 that of a low
+// one, or the next at which its lane has room.
 type Priority int8
 
 // The priorities.

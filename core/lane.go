@@ -192,19 +192,38 @@ func (p *Pool) queueInLaneLocked(j *fullJob) {
 }
 
 // blockedLocked reports whether no task of the lane may start now, and if a time
-// ends that, sets the alarm.
+// ends that, sets the alarm. What is left only ends once Done was cut, and so does
+// what is held beyond its time.
 func (l *lane) blockedLocked() bool {
 	b, until := l.blockLocked()
-	if b != BlockNone && until != pace.Never {
+	if b == BlockNone || l.missesLocked(ticks()) {
+		return false
+	}
+	if until != pace.Never {
 		l.pool.alarms.set(&l.alarm, until)
 	}
-	return b != BlockNone
+	return true
+}
+
+// missesLocked reports whether the lane is held for longer than Done has time. While
+// a task of it runs, what that is answered may still end the hold.
+func (l *lane) missesLocked(now int64) bool {
+	e := &l.pool.ending
+	return e.due != endless && l.running == 0 && e.misses(l.heldLocked(now))
+}
+
+// heldLocked is until when a time keeps the lane's next task from starting.
+func (l *lane) heldLocked(now int64) int64 {
+	if _, until := l.blockLocked(); until != pace.Never {
+		return until
+	}
+	return 0
 }
 
 // blockLocked is what keeps the lane's next task from starting now, and until
 // when: pace.Never if that ends as a running task ends or is answered.
 func (l *lane) blockLocked() (b Block, until int64) {
-	if l.pool.phase.Load() == phaseClosed { // what is left only ends
+	if l.pool.phase.Load() == phaseClosed {
 		return BlockNone, 0
 	}
 	if l.Limit > 0 && l.running >= l.Limit {

@@ -230,11 +230,14 @@ func (s *scope) startLocked(slot slot) {
 		return
 	}
 	s.live++
-	if f := j.full(); f != nil && f.Delay > 0 && j.fate == 0 && p.phase.Load() == phaseOpen {
-		f.waits = waitsDelay
-		p.delayed++
-		p.alarms.set(&f.alarm, later(ticks(), f.Delay))
-		return
+	if f := j.full(); f != nil && f.Delay > 0 && j.fate == 0 {
+		if at := later(ticks(), f.Delay); !p.ending.misses(at) {
+			f.waits = waitsDelay
+			p.delayed++
+			p.alarms.set(&f.alarm, at)
+			return
+		}
+		j.giveUpLocked()
 	}
 	p.queued++
 	s.queueJobLocked(j)

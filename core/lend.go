@@ -64,7 +64,7 @@ func (p *Pool) grantLocked() {
 		r := p.reclaims[0]
 		switch {
 		case r.scope.lent <= r.scope.loans: // its task ended without it
-		case p.busy < p.workers+p.extra:
+		case p.busy < p.workers+p.ending.extra:
 			r.scope.lent--
 			p.busy++
 		default:

@@ -38,6 +38,7 @@ func (s *schedule) settle() {
 func (s *schedule) adopt() {
 	reclaimed := slices.DeleteFunc(slices.Clone(s.tasks), func(e *entry) bool { return e.state != isReclaiming })
 	free := s.inState(isRunning) < s.workers
+	s.giveUpHeld()
 	s.turns.before(s.ready())
 	var resumed []*entry
 	starts := 0
@@ -73,7 +74,7 @@ func (s *schedule) adopt() {
 			}
 		}
 	}
-	if err := s.turns.after(s.ready(), len(s.lanesOf)); err != "" {
+	if err := s.turns.after(s.ready()); err != "" {
 		s.fatalf("%s", err)
 	}
 }
@@ -182,8 +183,13 @@ func (s *schedule) checkFates(st taskpool.Stats) {
 	}
 	for _, e := range s.tasks {
 		logged := 0
-		if e.fate == taskpool.FateFailed || e.fate == taskpool.FatePanicked {
+		switch e.fate {
+		case taskpool.FateFailed, taskpool.FatePanicked:
 			logged = 1
+		case taskpool.FateCanceled, taskpool.FateAbandoned:
+			if logged = 1; s.fates.Canceled+s.fates.Abandoned > 100 { // not all have a line
+				logged = min(e.seen.logged, 1)
+			}
 		}
 		switch {
 		case e.seen.begun != e.runs:

@@ -37,22 +37,38 @@ func (s *schedule) wrapUp() {
 func (s *schedule) done() {
 	s.note("done")
 	d := new(doneCall)
-	var ctx context.Context
-	ctx, d.cancel = context.WithCancel(context.Background())
-	s.dones = append(s.dones, d)
-	if !s.closing {
-		s.close()
+	ctx := context.Background()
+	var due time.Time
+	if s.maybe() {
+		due = s.now.Add(time.Duration(s.IntN(20))*500*time.Millisecond + 123_457) // at no other moment
+		s.note("    until %v", due.Sub(epoch))
+		ctx, d.release = context.WithDeadline(ctx, due)
 	}
+	ctx, d.cancel = context.WithCancel(ctx)
+	s.dones = append(s.dones, d)
+	s.close(due)
 	go func() {
 		d.report, d.err = s.p.Done(ctx)
 		s.noted(func() { d.returned = true })
 	}()
 }
 
-// conclude cuts Done if it has not ended, and checks what it made of everything.
+// conclude has Done cut if it has not ended, by its deadline or before, and checks
+// what it made of everything.
 func (s *schedule) conclude() {
-	start := time.Now()
 	cut := !s.over
+	cause := context.Canceled
+	if cut && !s.due.IsZero() && s.maybe() {
+		cause = context.DeadlineExceeded
+		s.pass(s.due.Add(-1))
+		s.settle()
+		cut = !s.over
+	}
+	lost := cut || s.count(func(e *entry) bool { return e.late || e.fate == taskpool.FateCanceled }) > 0
+	if !cut {
+		cause = context.DeadlineExceeded
+	}
+	start := time.Now()
 	late := time.Duration(0)
 	if cut {
 		s.note("cut")
@@ -63,7 +79,11 @@ func (s *schedule) conclude() {
 			late = time.Second
 		}
 		s.reported = s.fates.less(s.drained)
-		s.dones[s.IntN(len(s.dones))].cancel()
+		if cause == context.Canceled {
+			s.dones[s.IntN(len(s.dones))].cancel()
+		} else {
+			time.Sleep(1)
+		}
 		time.Sleep(late)
 	}
 	s.rest()
@@ -73,10 +93,13 @@ func (s *schedule) conclude() {
 			s.fatalf("Done has not returned after %v", elapsed(start))
 		case countsOf(d.report) != s.reported:
 			s.fatalf("Done: got %+v, want %+v", countsOf(d.report), s.reported)
-		case cut != errors.Is(d.err, context.Canceled), cut != (d.err != nil):
-			s.fatalf("Done: %v", d.err)
+		case lost != errors.Is(d.err, cause), lost != (d.err != nil):
+			s.fatalf("Done: %v, want %v %v", d.err, lost, cause)
 		}
 		d.cancel()
+		if d.release != nil {
+			d.release()
+		}
 	}
 	st := s.p.Stats()
 	s.checkFates(st)
@@ -113,7 +136,8 @@ func (m *model) cut(e *entry) {
 	case e.state == isQueued && e.decided != 0:
 		m.end(e, e.decided, e.err)
 	case !e.executing():
-		m.end(e, taskpool.FateCanceled, taskpool.ErrDone)
+		m.giveUp(e)
+		m.end(e, e.decided, e.err)
 	case stuck:
 		m.end(e, taskpool.FateAbandoned, taskpool.ErrDone)
 	case e.manner == givesUp:

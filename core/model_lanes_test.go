@@ -91,6 +91,18 @@ func (l *laneModel) end(e *entry, now time.Time) {
 	}
 }
 
+// giveUpHeld gives up what waits in lanes that are held for longer than Done has
+// time, while nothing of theirs runs.
+func (m *model) giveUpHeld() {
+	for _, l := range m.lanes {
+		if l.running == 0 && m.misses(l.free(m.now)) {
+			for _, e := range l.tasks {
+				m.giveUp(e)
+			}
+		}
+	}
+}
+
 // throttle is Throttle in a running task of the lane.
 func (l *laneModel) throttle(e *entry, r taskpool.RateLimit, now time.Time) {
 	if l.pace == nil {

@@ -111,6 +111,7 @@ type (
 
 	doneCall struct {
 		cancel   context.CancelFunc
+		release  context.CancelFunc // of its deadline; nil if it has none
 		returned bool
 		report   taskpool.Report
 		err      error
@@ -221,6 +222,9 @@ func (s *schedule) play() {
 			s.kinds[s.IntN(len(s.kinds))]()
 		}
 		s.settle()
+		if !s.due.IsZero() && !s.now.Before(s.due.Add(-time.Millisecond)) {
+			break // its time is up
+		}
 	}
 	s.conclude()
 }

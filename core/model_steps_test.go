@@ -268,6 +268,14 @@ func (s *schedule) sleep() {
 	if next := s.next(); s.maybe() && !next.IsZero() {
 		until = next.Add(-time.Duration(s.IntN(2)))
 	}
+	if !s.due.IsZero() && !until.Before(s.due) { // then Done is cut
+		until = s.due.Add(-1)
+	}
+	s.pass(until)
+}
+
+// pass lets time pass, and stops wherever something is due.
+func (s *schedule) pass(until time.Time) {
 	for {
 		next := s.next()
 		if next.IsZero() || next.After(until) {

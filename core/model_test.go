@@ -35,8 +35,9 @@ type (
 		hooked  bool // Hooks.Ended is set: a worker ends what never runs, and calls it
 		notices bool // Hooks.Drained is set
 		paused  bool
-		closing bool // Done was called
-		over    bool // Done has ended
+		closing bool      // Done was called
+		due     time.Time // when it runs out of time; zero if it does not
+		over    bool      // Done has ended
 		now     time.Time
 		step    int
 		clocks  int // how many times were set: of those of one moment the first comes first
@@ -65,6 +66,7 @@ type (
 		fate    taskpool.Fate
 		err     error
 		runs    int
+		late    bool      // it was given up, though it might have run again
 		told    time.Time // when it last called Throttle in this run
 		refused bool      // … and what it told was a refusal
 		excused int       // runs that used up no attempt
@@ -196,7 +198,10 @@ func (m *model) release(e *entry) {
 	case unwanted:
 		e.decided, e.err = taskpool.FateDiscarded, errDiscarded
 		m.queue(e)
-	case e.job.Delay > 0 && !m.closing:
+	case e.job.Delay > 0 && m.misses(m.now.Add(e.job.Delay)):
+		m.giveUp(e)
+		m.queue(e)
+	case e.job.Delay > 0:
 		m.holdFor(e, isDelayed, e.job.Delay)
 	default:
 		m.queue(e)
@@ -236,7 +241,10 @@ func (m *model) finish(e *entry, how ending) {
 	}
 	wait := max(e.backoff, how.wait)
 	switch {
-	case !how.again || m.closing || e.job.Retry == nil || max(e.runs-e.excused, 1) > e.retries:
+	case !how.again || e.job.Retry == nil || max(e.runs-e.excused, 1) > e.retries:
+		m.end(e, how.fate, how.err)
+	case m.misses(m.now.Add(wait)):
+		e.late = true
 		m.end(e, how.fate, how.err)
 	case wait > 0:
 		m.retried++
@@ -244,7 +252,20 @@ func (m *model) finish(e *entry, how ending) {
 		e.err = how.err
 	default:
 		m.retried++
+		e.err = how.err
 		m.queue(e)
+	}
+}
+
+// misses: Done leaves no time for what is to start then.
+func (m *model) misses(at time.Time) bool { return !m.due.IsZero() && !at.Before(m.due) }
+
+// giveUp decides how a task that waits ends without another run.
+func (m *model) giveUp(e *entry) {
+	if e.runs > 0 {
+		e.decided, e.late = taskpool.FateFailed, true // with the error of its last run
+	} else {
+		e.decided, e.err = taskpool.FateCanceled, taskpool.ErrDone
 	}
 }
 
@@ -282,8 +303,20 @@ func (m *model) send(r *request) {
 	}
 }
 
-// close is the beginning of Done.
-func (m *model) close() {
+// close is a call of Done, with a deadline or without.
+func (m *model) close(due time.Time) {
+	if !m.closing {
+		m.begins()
+	}
+	if due.IsZero() || !m.due.IsZero() && !due.Before(m.due) {
+		return
+	}
+	m.due = due
+	m.ring(func(e *entry) bool { return m.misses(e.due) })
+}
+
+// begins is what the first Done does whatever time it has.
+func (m *model) begins() {
 	m.closing, m.paused = true, false
 	if m.drainer != nil {
 		m.drainer.instead, m.drainer = true, nil
@@ -293,7 +326,6 @@ func (m *model) close() {
 			m.send(r)
 		}
 	}
-	m.ring(func(*entry) bool { return true })
 }
 
 // sorted gives the requests in the order in which they have returned.

@@ -42,10 +42,9 @@ func (t *turns) before(ready map[turn]int) { t.was, t.starts = ready, map[turn]i
 func (t *turns) start(l *line, of taskpool.Priority) { t.starts[turn{l, of}]++ }
 
 // after checks the step's turns. Lines take turns, so none that is ready sees
-// another of its priority go twice. Of 16 turns one starts at Normal, and of 64
-// one at Low: that is how often others may go first. A turn may be lost to a
-// blocked lane, but to each only once.
-func (t *turns) after(ready map[turn]int, lanes int) (problem string) {
+// another of its priority go twice. Of 16 starts one is Normal's, but that of Low
+// counts for it, too, and of 64 one is Low's.
+func (t *turns) after(ready map[turn]int) (problem string) {
 	var atAll [3]bool // was ready throughout the step
 	var started [3]int
 	all := 0
@@ -77,7 +76,7 @@ func (t *turns) after(ready map[turn]int, lanes int) (problem string) {
 			}
 		}
 	}
-	for level, most := range []int{1, 31 * lanes, 63 * lanes} {
+	for level, most := range []int{1, 31, 63} {
 		if !atAll[level] || started[level] > 0 {
 			t.over[level] = 0
 			continue

@@ -23,10 +23,10 @@ import (
 // finished as soon as all that was added to it has ended, and refuses then.
 func PerRequest(c Config) Source {
 	s := &perRequest{
-		config:   c.withDefaults(),
-		live:     make(map[*Pool]struct{}),
-		finished: make(chan struct{}),
+		config: c.withDefaults(),
+		live:   make(map[*Pool]struct{}),
 	}
+	s.ending.due, s.ending.finished = endless, make(chan struct{})
 	s.config.Lanes = maps.Clone(c.Lanes)
 	s.sweeps.owner = s
 	s.phase.Store(phaseOpen)
@@ -39,16 +39,12 @@ type perRequest struct {
 	config Config
 	phase  atomic.Uint32 // written under mu
 
-	mu       sync.Mutex // protects what follows
-	live     map[*Pool]struct{}
-	sweeps   alarms        // of the pools
-	fates    tally[uint64] // of pools that were live
-	results  latest
-	cutCause error
-
-	finished   chan struct{} // closed when over; then these stand
-	doneReport Report
-	doneErr    error
+	mu      sync.Mutex // protects what follows
+	live    map[*Pool]struct{}
+	sweeps  alarms        // of the pools
+	fates   tally[uint64] // of pools that were live
+	results latest
+	ending  ending
 }
 
 // Begin implements Source.
@@ -74,8 +70,11 @@ func (p *Pool) listLocked(toRoot bool) error {
 	switch phase := s.phase.Load(); {
 	case phase == phaseClosed, phase == phaseClosing && toRoot:
 		return ErrDone
-	case phase == phaseClosing && p.phase.Load() == phaseOpen:
-		p.closingLocked()
+	case phase == phaseClosing:
+		if p.phase.Load() == phaseOpen {
+			p.closingLocked()
+		}
+		p.ending.due = min(p.ending.due, s.ending.due) // nothing waits in it
 	}
 	s.live[p] = struct{}{}
 	p.listed = true
@@ -135,40 +134,34 @@ func (s *perRequest) ringAlarms() {
 
 // Done implements Source.
 func (s *perRequest) Done(ctx context.Context) (Report, error) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	if t := taskOf(ctx); t != nil && t.pool.source == s {
 		return Report{}, ErrSelfWait
 	}
-	s.close()
-	select {
-	case <-s.finished:
-	default:
-		defer lend(ctx).end()
-		select {
-		case <-s.finished:
-		case <-ctx.Done():
-			s.cut(context.Cause(ctx))
-			<-s.finished
-		}
-	}
-	r := s.doneReport
-	r.Results = slices.Clone(r.Results)
-	return r, s.doneErr
+	s.close(dueOf(ctx))
+	return s.ending.wait(ctx, &s.config, s.cut)
 }
 
-// close begins the end, unless it has begun.
-func (s *perRequest) close() {
+// close begins the end, unless it has begun, and has it come by the tick due.
+func (s *perRequest) close(due int64) {
 	s.mu.Lock()
-	var pools []*Pool
-	if s.phase.Load() == phaseOpen {
+	first := s.phase.Load() == phaseOpen
+	if first {
 		s.phase.Store(phaseClosing)
-		pools = s.liveLocked()
-		if len(pools) == 0 {
+		if len(s.live) == 0 {
 			s.overLocked()
 		}
 	}
+	var pools []*Pool
+	if first || due < s.ending.due {
+		s.ending.due = due
+		pools = s.liveLocked()
+	}
 	s.mu.Unlock()
 	for _, p := range pools {
-		p.close()
+		p.close(due)
 	}
 }
 
@@ -180,13 +173,13 @@ func (s *perRequest) cut(cause error) {
 		return
 	}
 	s.phase.Store(phaseClosed)
-	s.cutCause = cause
+	s.ending.cause = cause
 	pools := s.liveLocked()
 	s.mu.Unlock()
 	var cuts sync.WaitGroup
 	for _, p := range pools {
 		cuts.Go(func() {
-			p.close() // if its turn has not come yet
+			p.close(endless) // if its turn has not come yet
 			p.cut(cause)
 		})
 	}
@@ -197,10 +190,7 @@ func (s *perRequest) liveLocked() []*Pool { return slices.Collect(maps.Keys(s.li
 
 func (s *perRequest) overLocked() {
 	s.phase.Store(phaseClosed)
-	s.results.report(&s.doneReport, &s.fates, new(tally[uint64]))
-	if s.cutCause != nil {
-		s.doneErr = &cutError{s.doneReport.Canceled, s.doneReport.Abandoned, s.cutCause}
-	}
+	s.results.report(&s.ending.report, &s.fates, new(tally[uint64]))
 	s.sweeps.end()
-	close(s.finished)
+	s.ending.concludeLocked()
 }

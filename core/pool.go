@@ -32,11 +32,9 @@ type Pool struct {
 	rings   rings
 	busy    int  // workers that have a task or a notice and have not lent their slot
 	workers int  // the limit
-	extra   int  // beyond it, once Done was cut
 	paused  bool // nothing starts
 	seeking bool // one worker is about to look for work: no second one need be started
 	listed  bool // in the books of source: something has not ended
-	over    bool // Done has ended
 
 	running, queued, staged, delayed, retrying int
 
@@ -46,7 +44,6 @@ type Pool struct {
 	handling scopeList // have tasks, handler not returned
 	returned scopeList // have tasks, handler returned, response not yet known to be sent; oldest first
 	drainer  *drainer
-	finished chan struct{} // made by the first Done, closed by the last task
 	reclaims []*reclaim
 	active   workerList
 	idle     *worker // for reuse
@@ -66,11 +63,8 @@ type Pool struct {
 	told     tally[uint64] // fates that are in the books of source
 	results  latest
 	failures []failedTask // the latest, oldest first, whatever a Drain has reported
-	first    smallChunk   // the first spare one: a pool that is made for a request may need no other
-
-	doneReport Report
-	doneErr    error
-	cutCause   error // why Done was cut short; nil if it was not
+	ending   ending
+	first    smallChunk // the first spare one: a pool that is made for a request may need no other
 }
 
 // The phases of a pool; they only go forward.
@@ -94,6 +88,7 @@ func newPool(c Config, source *perRequest) *Pool {
 	p.root.init(p, nil)
 	p.spare.add(&p.first)
 	p.sweep.of, p.alarms.owner = p, p
+	p.ending.due = endless
 	p.initLanes(c.Lanes)
 	p.phase.Store(phaseOpen)
 	return p
@@ -161,7 +156,7 @@ func (p *Pool) Resize(workers int) {
 	}
 	p.lock()
 	if p.phase.Load() != phaseClosed {
-		p.workers = max(workers, 1)
+		p.workers = min(max(workers, 1), maxWorkers)
 		p.grantLocked()
 	}
 	p.unlock()
@@ -194,6 +189,10 @@ func (p *Pool) made() bool { return p != nil && p.phase.Load() != phaseNone }
 // unlock ends a critical section after which there may be work: it starts a
 // worker if one is wanted. At most one is being started at a time; that one
 // starts the next if work remains.
+//
+// What the engine rests on is that whenever nobody holds the lock, if a ring is not
+// empty and a task may start, a worker is seeking: it will take the lock and look. So
+// whoever fills a ring, frees a slot or lifts a limit has to end with unlock.
 func (p *Pool) unlock() {
 	if p.seeking || p.rings.empty() || !p.mayStartLocked() {
 		p.mu.Unlock()
@@ -211,7 +210,7 @@ func (p *Pool) unlock() {
 }
 
 // mayStartLocked reports whether a worker may take something from the ring.
-func (p *Pool) mayStartLocked() bool { return p.busy < p.workers+p.extra && !p.paused }
+func (p *Pool) mayStartLocked() bool { return p.busy < p.workers+p.ending.extra && !p.paused }
 
 // refusalLocked is why the scope s cannot accept n tasks now, or nil.
 func (p *Pool) refusalLocked(s *scope, n int) error {
@@ -221,7 +220,7 @@ func (p *Pool) refusalLocked(s *scope, n int) error {
 		return ErrDone
 	case s.closedLocked():
 		return ErrScopeClosed
-	case p.config.QueueLimit > 0 && n > p.config.QueueLimit+p.idleLocked()-p.waitingLocked():
+	case p.config.QueueLimit > 0 && n > p.config.QueueLimit-p.waitingLocked()+p.idleLocked():
 		return ErrOverloaded
 	}
 	return nil

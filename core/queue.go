@@ -273,14 +273,19 @@ func (r *ring) pop() *line {
 	return l
 }
 
-// Rings are the rings of all priorities. A higher one goes first, but of every
-// 16 turns one starts at Normal, and of every 64 one at Low, so that nothing
-// starves.
+// Rings are the rings of all priorities. A higher one goes first, but after so many
+// starts of others the turn is that of a lower one in which something waits. It
+// keeps its turn until something of it starts: what waits in a lane that has no room
+// at that moment would else be passed over for ever, if the lane never has room when
+// the turn comes.
 type rings struct {
-	of   [levels]ring
-	used uint8 // a bit for each of them that is not empty
-	turn uint8
+	of     [levels]ring
+	passed [levels]uint8 // how many others have started since the last one of it did
+	used   uint8         // a bit for each of them that is not empty
 }
+
+// mostPassed is how many starts pass over a priority in which something waits.
+var mostPassed = [levels]uint8{high: 255, normal: 15, low: 63}
 
 func (r *rings) empty() bool { return r.used == 0 }
 
@@ -306,21 +311,38 @@ func (r *rings) remove(from level) {
 
 // choose is the ring whose turn it is. They are not all empty.
 func (r *rings) choose() level {
-	r.turn++
 	if r.used == 1<<normal {
 		return normal
 	}
-	first := high
-	switch {
-	case r.turn%64 == 0:
-		first = low
-	case r.turn%16 == 0:
-		first = normal
+	for of := low; of > high; of-- {
+		if r.passed[of] >= mostPassed[of] && r.used&(1<<of) != 0 {
+			return of
+		}
 	}
+	first := high
 	for r.used&(1<<first) == 0 {
-		first = (first + 1) % levels
+		first++
 	}
 	return first
+}
+
+// started counts a start; that a priority was looked at is none. The turn of a low
+// one is that of those above it, too, unless all that waits there has no room.
+func (r *rings) started(one level) {
+	r.passed[one] = 0
+	others := r.used &^ (1 << one)
+	if others == 0 {
+		return
+	}
+	for of := range level(levels) {
+		switch {
+		case others&(1<<of) == 0:
+		case of < one:
+			r.passed[of] = 0
+		case r.passed[of] < mostPassed[of]:
+			r.passed[of]++
+		}
+	}
 }
 
 // pop takes one slot from the line whose turn it is; nil if what is there is in
@@ -340,6 +362,7 @@ func (r *rings) pop(free *spare) (*scope, slot) {
 		} else if from.head != from.tail { // alone it stays: it is its turn again
 			from.push(from.pop())
 		}
+		r.started(level)
 		if l.lane == nil {
 			return l.scope, s
 		}

@@ -12,7 +12,8 @@ import (
 // after how long. attempt is the run that just failed, from 1. It is called on a
 // worker, without a lock; one that panics ends the task as FateFailed. No worker
 // is held while a task waits for its next run, and that it waits is never
-// refused. A panic, a Goexit and a Done are never retried.
+// refused. A panic and a Goexit are never retried, and no run is for which Done
+// leaves no time.
 type Retry func(attempt int, err error) (wait time.Duration, again bool)
 
 // Backoff retries until a task has run runs times in total, with exponential
@@ -93,7 +94,7 @@ func (r Retry) Next(attempt int, err error) (wait time.Duration, again bool) {
 
 // again asks whether a job whose run has failed is to run again, and when.
 func (p *Pool) again(j *fullJob, err error) (wait time.Duration, again bool) {
-	if j == nil || j.Retry == nil || p.phase.Load() != phaseOpen {
+	if j == nil || j.Retry == nil || p.phase.Load() == phaseClosed {
 		return 0, false
 	}
 	defer func() {

@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// takenLocked notes that the job starts now, unless the pool was cut short.
+// takenLocked notes that the job starts now, unless there is no time left for it.
 func (j *job) takenLocked(p *Pool) {
 	switch {
 	case j.fate != 0:
 	case p.phase.Load() == phaseClosed:
-		j.fate = FateCanceled
+		j.giveUpLocked()
+	case j.missesInLaneLocked(p):
 	default:
 		j.attempts++
 		j.started = ticks()
@@ -18,6 +19,51 @@ func (j *job) takenLocked(p *Pool) {
 			f.startedLocked(p)
 		}
 	}
+}
+
+// giveUpLocked decides how a job ends that Done leaves no time for: as canceled, or,
+// if it has run, as its last run did.
+func (j *job) giveUpLocked() {
+	j.fate = FateCanceled
+	if f := j.full(); f != nil && f.failed != nil {
+		j.fate, f.late = FateFailed, true
+	}
+}
+
+// isLate reports whether a slot is a job that was given up after a run.
+func isLate(s slot) bool {
+	j, ok := s.(*job)
+	if !ok {
+		return false
+	}
+	f := j.full()
+	return f != nil && f.late
+}
+
+// endErr is the error of a job that ends without another run.
+func (j *job) endErr() error {
+	if j.fate == FateCanceled {
+		return errCut
+	}
+	return j.lastErr()
+}
+
+// missesInLaneLocked gives a job up that its lane holds for longer than Done has
+// time, and reports whether it did.
+func (j *job) missesInLaneLocked(p *Pool) bool {
+	f := j.full()
+	if f == nil || f.stay == nil || p.ending.due == endless {
+		return false
+	}
+	l := f.stay.lane
+	if !l.missesLocked(ticks()) {
+		return false
+	}
+	j.giveUpLocked()
+	l.waiting--
+	p.agedLocked(l)
+	p.wakeLaneLocked(l)
+	return true
 }
 
 func (j *fullJob) startedLocked(p *Pool) {
@@ -70,13 +116,10 @@ func (j *fullJob) timeout(p *Pool) time.Duration {
 }
 
 func (w *worker) executeJob(j *job) {
-	switch j.fate {
-	case 0:
+	if j.fate == 0 {
 		w.setFate(w.runJob(j))
-	case FateCanceled:
-		w.fate, w.err = FateCanceled, errCut
-	default:
-		w.fate, w.err = j.fate, j.lastErr()
+	} else {
+		w.fate, w.err = j.fate, j.endErr()
 	}
 }
 
@@ -100,7 +143,7 @@ func (w *worker) runJob(j *job) error {
 // Then it returns with the lock held, and the worker is free.
 func (w *worker) retry() bool {
 	p, s := w.pool, w.scope
-	if w.job == nil {
+	if w.job == nil || w.job.fate != 0 { // it did not run
 		return false
 	}
 	j := w.job.full()
@@ -108,15 +151,22 @@ func (w *worker) retry() bool {
 	if !again {
 		return false
 	}
+	p.lock()
+	j.late = p.ending.misses(later(ticks(), wait))
+	p.mu.Unlock()
+	if j.late {
+		return false
+	}
 	ctx := w.endedCtx()
 	p.logRetry(ctx, &j.job, w.err, wait)
 	p.callRetried(ctx, &j.job, w.err, wait)
 	p.lock()
-	if p.phase.Load() != phaseOpen { // Done was called meanwhile: there are no more runs
+	now := ticks()
+	if j.late = p.ending.misses(later(now, wait)); j.late { // Done was called meanwhile
 		p.mu.Unlock()
 		return false
 	}
-	j.failed = &failedRun{err: w.err, ended: ticks()}
+	j.failed = &failedRun{err: w.err, ended: now}
 	p.takeInLocked() // one more waits
 	w.freeLocked()
 	j.stoppedLocked(p)
@@ -125,7 +175,7 @@ func (w *worker) retry() bool {
 	if wait > 0 {
 		j.waits = waitsRetry
 		p.retrying++
-		p.alarms.set(&j.alarm, later(j.failed.ended, wait))
+		p.alarms.set(&j.alarm, later(now, wait))
 	} else {
 		p.queued++
 		s.queueJobLocked(&j.job)

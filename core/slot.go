@@ -47,6 +47,7 @@ type fullJob struct {
 	stay    *stay      // in its lane, from its acceptance to its end; nil without one
 	waits   waits
 	overrun bool // it runs on after its timeout
+	late    bool // it has failed, and Done leaves no time for another run
 }
 
 type failedRun struct {

@@ -119,7 +119,7 @@ func TestSnapshotTellsWhatEachTaskDoesAndSinceWhen(t *testing.T) {
 		<-first.begun
 		<-plain.begun
 		must(t, p.Submit(
-			taskpool.Job{Name: "again", Run: func(context.Context) error { failed = true; return errTask }, Retry: func(int, error) (time.Duration, bool) { return time.Hour, true }},
+			taskpool.Job{Name: "again", Run: func(context.Context) error { failed = true; return errTask }, Retry: func(attempt int, _ error) (time.Duration, bool) { return time.Hour, attempt == 1 }},
 			taskpool.Job{Name: "held", Lane: "bank", Run: nop},
 			taskpool.Job{Name: "paced", Lane: "paced", Run: nop},
 			taskpool.Job{Name: "later", Delay: 2 * time.Hour, Run: nop},
@@ -152,7 +152,8 @@ staged staged  on failure normal 1 10s 0s - <nil>`)
 		first.open()
 		plain.open()
 		finish(s, taskpool.Outcome{Status: 200}, taskpool.ReleaseFlushed)
-		done(t, p)
+		_, err := p.Done(canceled()) // or it would wait for the next run
+		wantErr(t, "Done", err, context.Canceled)
 	})
 }
 

@@ -71,7 +71,7 @@ func (v *view) turns() bool {
 			t.stop()
 		}
 	}()
-	sim := rings{turn: v.pool.rings.turn}
+	sim := rings{passed: v.pool.rings.passed}
 	var fresh [levels]*line // from here on they have had no turn
 	var again [levels][]*turns
 	for i := range fresh {
@@ -96,6 +96,7 @@ func (v *view) turns() bool {
 		if !v.give(slot, t.line, StateQueued, 0) {
 			return false
 		}
+		sim.started(at)
 		if fresh[at] == nil && len(again[at]) == 0 {
 			sim.used &^= 1 << at
 		}

@@ -289,15 +289,19 @@ func (w *worker) report() {
 	if w.step < stepHook {
 		w.step = stepLog
 		w.result = describe(w.slot(), w.fate, w.err)
+		logged, late := w.fate == FateFailed || w.fate == FatePanicked, isLate(w.slot())
 		p.lock()
-		late := w.abandoned
-		w.reporting = !late
-		p.mu.Unlock()
-		if late {
+		if w.abandoned {
+			p.mu.Unlock()
 			return
 		}
-		if w.fate == FateFailed || w.fate == FatePanicked {
-			p.logFailure(ctx, w.result)
+		w.reporting = true
+		if w.fate == FateCanceled || late {
+			logged = p.loseLocked(w.slot(), w.fate)
+		}
+		p.mu.Unlock()
+		if logged {
+			p.logFailure(ctx, w.result, late)
 		}
 	}
 	w.step = stepHook

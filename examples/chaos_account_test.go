@@ -191,8 +191,11 @@ func (a *account) checkEnd(t *testing.T, how ending, code int) {
 		wantCode = 1
 	}
 	// Not the program's own Done is what cuts, but the one in Serve, whose error is the reason.
-	if n := want["canceled"] + want["abandoned"]; n > 0 && !strings.Contains(a.reason, fmt.Sprintf("%d tasks canceled, %d abandoned", want["canceled"], want["abandoned"])) {
-		t.Errorf("the reason is %q, want %d tasks in it", a.reason, n)
+	for _, fate := range []string{"canceled", "abandoned"} {
+		n := want[fate]
+		if says := fmt.Sprintf("%d task%s %s", n, map[bool]string{false: "s"}[n == 1], fate); n > 0 && !strings.Contains(a.reason, says) {
+			t.Errorf("the reason is %q, want %q in it", a.reason, says)
+		}
 	}
 	if code != wantCode || (code == 0) != (a.reason == "") {
 		t.Errorf("got exit code %d, %q, want %d: %d tasks were cut short, requests were open: %v", code, a.reason, wantCode, len(cutShort), a.gaveUp)

@@ -30,7 +30,8 @@ const DefaultLimit = 25 * time.Second
 // another for a hook that hangs. A limit of 0 or less means DefaultLimit.
 //
 // The error joins those of serving, of the app's shutdown and of Done; it is nil
-// if nothing was cut short. What tasks returned is in no error: they are logged,
+// if nothing was cut short or given up, and names the first of the tasks that were.
+// What tasks returned is in no error: they are logged,
 // and in the Report of src.Done, which may be called again for it. If it cannot
 // accept, Serve returns the error at once and finalizes nothing. If somebody else
 // shuts the app down, the same follows as when ctx ends. A src that is a

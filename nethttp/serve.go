@@ -30,7 +30,8 @@ const DefaultLimit = 25 * time.Second
 // another for a hook that hangs. A limit of 0 or less means DefaultLimit.
 //
 // The error joins those of serving, of the server's shutdown and of Done; it is
-// nil if nothing was cut short. What tasks returned is in no error: they are
+// nil if nothing was cut short or given up, and names the first of the tasks that
+// were. What tasks returned is in no error: they are
 // logged, and in the Report of src.Done, which may be called again for it. If
 // it cannot listen, Serve returns the error at once and finalizes nothing.
 // If somebody else shuts the server down, the same follows as when ctx ends.

@@ -56,10 +56,9 @@ func (m *mirror) run(ctx context.Context, repos []string, atOnce int) error {
 	if err := pool.Submit(jobs...); err != nil {
 		return err
 	}
-	report, err := pool.Drain(ctx) // not Done, which ends the waiting for another run
+	report, err := pool.Done(ctx)
 	if err != nil {
-		_, err = pool.Done(ctx) // which has ended: what waits is canceled, and so is what runs
-		return err
+		return err // what waited is canceled, and so is what ran
 	}
 	return report.Err()
 }
