@@ -349,8 +349,8 @@ func (m *model) ring(which func(*entry) bool) {
 		return a.clock - b.clock
 	})
 	for _, e := range due {
-		if e.state == isRetrying && m.closing {
-			e.decided = taskpool.FateFailed // with the error of its last run
+		if m.misses(e.due) {
+			m.giveUp(e)
 		}
 		m.queue(e)
 	}
