@@ -54,6 +54,46 @@ func TestRefusalsUseUpNoAttempt(t *testing.T) {
 	})
 }
 
+// What was refused runs again when its lane lets it, also while Done waits. What the lane
+// holds for longer than Done has time ends at once, as its last run did.
+func TestRefusedJobRunsAgainIfDoneHasTime(t *testing.T) {
+	for _, test := range []struct {
+		done, took time.Duration
+		want       string
+	}{{time.Minute, 10 * time.Second, "succeeded"}, {5 * time.Second, 0, "failed"}} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPool(taskpool.Config{Results: taskpool.KeepAll})
+			start, refused := time.Now(), make(chan struct{})
+			must(t, p.Submit(taskpool.Job{Name: "call", Lane: "api", Retry: taskpool.Backoff(2, 0, 0), Run: func(ctx context.Context) error {
+				if elapsed(start) > 0 {
+					return nil
+				}
+				taskpool.Throttle(ctx, taskpool.RateLimit{Refused: true, Reset: start.Add(10 * time.Second)})
+				<-refused
+				return errTask
+			}}))
+			go func() {
+				synctest.Wait() // until Done waits
+				close(refused)
+			}()
+			ctx, cancel := context.WithTimeout(context.Background(), test.done)
+			defer cancel()
+			r, err := p.Done(ctx)
+			equal(t, "results", resultsOf(r), "call "+test.want)
+			equal(t, "took", elapsed(start), test.took)
+			equal(t, "in time", err == nil, test.want == "succeeded")
+			if test.want == "failed" {
+				wantErr(t, "result", r.Results[0].Err, errTask)
+			}
+			for _, l := range p.Lanes() {
+				equal(t, "left in the lane", l.Waiting+l.Running, 0)
+			}
+			equal(t, "oldest", p.Stats().Oldest, 0)
+			balanced(t, p)
+		})
+	}
+}
+
 func TestFreeLaneTakesBackWhatWasTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 2, Lanes: map[string]taskpool.Lane{"api": {Limit: 1}}})
