@@ -12,7 +12,7 @@ LINT        := v2.15.0
 VULN        := v1.9.0
 LINT_BIN    := .bin/golangci-lint-$(LINT)
 
-.PHONY: help run test race chaos ci fmt vet alone newest lint vuln tidy tidy-check bench bench-full syscalls picture microbench compare docs-check release-check go cc
+.PHONY: help run test race chaos ci fmt vet alone newest lint vuln tidy tidy-check bench bench-full lanes syscalls picture microbench compare docs-check release-check go cc
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -82,6 +82,9 @@ bench-full: compare ## the same for publishing, with the workloads that take lon
 syscalls: go ## count the system calls of a request with the middleware and without (a minute; it needs strace)
 	cd core/bench && GOWORK=off $(GO) build -modfile=newest.mod -o $(CURDIR)/.bin/syscalls ./cmd/syscalls
 	.bin/syscalls
+
+lanes: go ## lanes beside what knows the true limit, against servers of each kind, on virtual time (a minute)
+	cd core/bench && GOWORK=off $(GO) test -count=1 -v -run TestTable ./lanes
 
 compare: go ## build .bin/compare, which bench runs: its flags choose what is measured
 	cd core/bench && GOWORK=off $(GO) build -modfile=newest.mod -o $(CURDIR)/.bin/compare ./cmd/compare

@@ -57,8 +57,11 @@ func TestScopesAndJobsAreLight(t *testing.T) {
 			return p.Submit(taskpool.Job{Run: task})
 		}, allocs: 1, bytes: 80},
 		{name: "a job with options", add: func(p *taskpool.Pool, _, _ taskpool.Scope) error {
-			return p.Submit(taskpool.Job{Run: task, Name: "job", Retry: retry, Timeout: time.Second, Lane: "lane"})
+			return p.Submit(taskpool.Job{Run: task, Name: "job", Retry: retry, Timeout: time.Second})
 		}, allocs: 1, bytes: 224},
+		{name: "a job with a lane", add: func(p *taskpool.Pool, _, _ taskpool.Scope) error {
+			return p.Submit(taskpool.Job{Run: task, Lane: "lane"})
+		}, allocs: 2, bytes: 256},
 		{name: "a plain task with a timeout", config: taskpool.Config{Timeout: time.Second}, add: func(p *taskpool.Pool, _, _ taskpool.Scope) error {
 			return p.Add(task)
 		}, allocs: 1, bytes: 224},

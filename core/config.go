@@ -9,16 +9,24 @@ import (
 // Config configures a pool. Every value is valid; the zero Config is a usable
 // default. A pool takes a copy: what is changed later has no effect on it.
 type Config struct {
-	Name        string          // in logs; default empty
-	Workers     int             // tasks that run at once; 0 or less means 4
-	QueueLimit  int             // tasks that wait: queued, staged, delayed, for a retry; 0 means 10 000, negative means no limit
-	Timeout     time.Duration   // of one run of one task, unless its Job says otherwise; 0 or less means none
-	Lanes       map[string]Lane // limits of named lanes; New takes a copy
-	Results     Results         // which results a Report keeps; default KeepErrors
-	ResultLimit int             // how many results a Report keeps; counts are exact; 0 means 100, negative none
-	Grace       time.Duration   // how long after the handler's return the end of the response is waited for before staged tasks start all the same; 0 or less means 5 s
-	Logger      *slog.Logger    // a task's failure at Error, and that Done cut it short, up to a hundred; a task that overran its timeout at Warn, another run at Debug, each with the task's context; nil means slog.Default()
-	Hooks       Hooks           // what is called as tasks run and end; default none
+	Name       string          // in logs; default empty
+	Workers    int             // tasks that run at once; 0 or less means 4
+	QueueLimit int             // tasks that wait: queued, staged, delayed, for a retry; 0 means 10 000, negative means no limit
+	Timeout    time.Duration   // of one run of one task, unless its Job says otherwise; 0 or less means none
+	Lanes      map[string]Lane // limits of named lanes; New takes a copy
+
+	// NewLane gives the limits of a lane that is not in Lanes, such as one for each
+	// tenant or host. It is called as a job is submitted to a lane that is not there,
+	// by several goroutines at once and without a lock, and is to give the same for a
+	// name each time: a lane of which nothing is left is forgotten. nil means that
+	// such a lane has no limit of its own; if Lanes has any, the first is logged.
+	NewLane func(name string) Lane
+
+	Results     Results       // which results a Report keeps; default KeepErrors
+	ResultLimit int           // how many results a Report keeps; counts are exact; 0 means 100, negative none
+	Grace       time.Duration // how long after the handler's return the end of the response is waited for before staged tasks start all the same; 0 or less means 5 s
+	Logger      *slog.Logger  // a task's failure at Error, and that Done cut it short, up to a hundred; a task that overran its timeout at Warn, another run at Debug, each with the task's context; nil means slog.Default()
+	Hooks       Hooks         // what is called as tasks run and end; default none
 }
 
 // Hooks let a caller observe tasks. A nil func costs nothing. Hooks are called

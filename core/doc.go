@@ -41,7 +41,8 @@
 // a priority, a delay, a timeout, a [Retry] such as [Backoff], a [Lane] that it
 // shares with others, as those do that call one API. What waits for a time, for
 // its lane or for another run holds no worker. [Throttle] paces a lane by what an
-// API has answered, and [ParseRateLimit] reads that. [Async] adds a task that has
+// API has answered, and [ParseRateLimit] reads that. [Pool.Lanes] shows what holds
+// lanes. [Async] adds a task that has
 // a value, and returns the [Promise] of it.
 //
 // # Contexts

@@ -222,3 +222,24 @@ func ExampleJob_delay() {
 	// 1 delayed
 	// taskpool: Done ran out of time: 1 task canceled (reminder): context deadline exceeded
 }
+
+// Each tenant has a lane of its own, without a list of tenants. Lanes shows what
+// holds them, and FreeLane takes back what an API was believed to have said.
+func ExamplePool_Lanes() {
+	pool := taskpool.New(taskpool.Config{
+		NewLane: func(string) taskpool.Lane { return taskpool.Lane{Limit: 2} },
+	})
+	_ = pool.Submit(taskpool.Job{Lane: "tenant 7", Run: func(ctx context.Context) error {
+		taskpool.Throttle(ctx, taskpool.RateLimit{Refused: true, Reset: time.Now().Add(time.Hour)})
+		return nil
+	}})
+	_, _ = pool.Drain(context.Background())
+	for _, l := range pool.Lanes() {
+		fmt.Println(l.Name, l.Lane.Limit, l.Block)
+	}
+	pool.FreeLane("tenant 7")
+	fmt.Println(len(pool.Lanes()), "lanes are left")
+	// Output:
+	// tenant 7 2 refusal
+	// 0 lanes are left
+}

@@ -26,7 +26,7 @@ type Job struct {
 	Delay    time.Duration // not before this long after its release; 0 means none, negative is refused
 	Timeout  time.Duration // of one run; 0 means Config.Timeout, negative means none
 	Retry    Retry         // whether a run that failed is repeated; nil means one run
-	Lane     string        // tasks that share a limit or a pace; empty is none, one that Config.Lanes does not name has no limit of its own
+	Lane     string        // tasks that share a limit or a pace; empty is none, one that is neither in Config.Lanes nor made by Config.NewLane has no limit of its own
 
 	async *async // of AsyncJob, where a Job has to carry it
 }

@@ -2,54 +2,59 @@ package taskpool
 
 import (
 	"context"
-	"slices"
+	"fmt"
+	"log/slog"
 	"time"
+
+	"github.com/elite-libs/taskpool/core/internal/pace"
 )
 
 // A Lane limits the tasks that share it, such as those that call one API. Every
 // value is valid; the zero Lane limits nothing by itself, and may be paced by
 // Throttle. A task that awaits others keeps its place in its lane: if all of a
 // lane that has a Limit await tasks of the same lane, they wait for ever.
+//
+// A job is in one lane. In two, a tenant's and a processor's, it would have to wait
+// for both, and hold up what is behind it in the one while the other has no room. A
+// limit for each tenant beside that of the processor is made of two jobs: the
+// tenant's, in the tenant's lane, submits what calls the processor, and awaits it.
 type Lane struct {
 	Limit int           // tasks of the lane that run at once; 0 or less means no limit
 	Rate  int           // starts within any period of Per; 0 or less means no limit
 	Per   time.Duration // 0 or less means that Rate limits nothing
+	Queue int           // tasks of the lane that wait, for whatever reason; 0 means half of Config.QueueLimit, negative means no limit but that
 }
-
-// oneWindow is how far apart the resets that several answers of an API tell may
-// be and still mean the same window.
-const oneWindow = 2 * time.Second
 
 // A lane is a Lane at work. Everything in it is protected by the pool's lock.
 type lane struct {
 	Lane
 	name       string
 	configured bool
+	unread     bool // that something was not understood has been logged
 	pool       *Pool
+	index      int // in pool.laneList
 	lines      [levels]line
-	waiting    int
+	waiting    int // in the lines
+	jobs       int // accepted and not ended: while there are any, the lane is not forgotten
 	running    int
-	unanswered int     // of the running ones, those of which no hint has come
-	retrying   int     // they come back: what is known of the API must not be forgotten
-	starts     []int64 // ticks of the last Rate starts, the oldest at next
-	next       int
-
-	windows []window // what Throttle was told, as long as it holds
-	quota   int      // of a window, as last told; 0 if it never was
+	refused    uint64 // calls
+	starts     *pace.Starts
+	pace       *pace.Pace // made when something is told
+	since      int64      // ticks at which the oldest began to wait, about; 0 if none waits
+	place      int        // in pool.waiting
 
 	alarm alarm
 }
 
-// A window is what an API has said of a time that ends at reset.
-type window struct {
-	reset  int64 // ticks
-	lowest int   // of what it said remains
-	budget int   // how many tasks may still start
+// A stay is that of a job in its lane.
+type stay struct {
+	lane    *lane
+	told    int64 // ticks at which the job's run has told of an answer; 0 if it has not
+	beside  int32 // how many of the lane ran when it started, itself included
+	excused int32 // runs that count as no attempt
+	running bool
+	refused bool // in this run an API has refused a call
 }
-
-// maxWindows bounds what an API that tells of ever new windows can make a lane
-// remember.
-const maxWindows = 8
 
 func (p *Pool) initLanes(lanes map[string]Lane) {
 	for name, l := range lanes {
@@ -63,21 +68,126 @@ func (p *Pool) newLane(name string, c Lane) *lane {
 	for i := range l.lines {
 		l.lines[i].lane, l.lines[i].level = l, level(i)
 	}
+	if limit := p.config.QueueLimit; l.Queue == 0 && limit > 0 {
+		l.Queue = (limit + 1) / 2
+	}
 	if p.lanes == nil {
 		p.lanes = make(map[string]*lane)
 	}
 	p.lanes[name] = l
+	l.index = len(p.laneList)
+	p.laneList = append(p.laneList, l)
 	return l
+}
+
+// makeLanes asks Config.NewLane for the lanes of jobs that are about to be
+// accepted. It does so without the lock, and the jobs belong to their lanes at
+// once, so that these are not forgotten meanwhile.
+func (p *Pool) makeLanes(slots []slot) {
+	if p.config.NewLane == nil {
+		return
+	}
+	made := false
+	defer func() {
+		if !made { // NewLane has panicked
+			p.lock()
+			p.leaveLanesLocked(slots)
+			p.mu.Unlock()
+		}
+	}()
+	for _, s := range slots {
+		f := laneJob(s)
+		if f == nil {
+			continue
+		}
+		p.lock()
+		l := p.lanes[f.Lane]
+		if l == nil {
+			p.mu.Unlock()
+			c := p.config.NewLane(f.Lane)
+			p.lock()
+			if l = p.lanes[f.Lane]; l == nil {
+				l = p.newLane(f.Lane, c)
+			}
+		}
+		f.stay = &stay{lane: l}
+		l.jobs++
+		p.mu.Unlock()
+	}
+	made = true
+}
+
+// laneJob is the job in a slot, if it has a lane; else nil.
+func laneJob(s slot) *fullJob {
+	if j, ok := s.(*job); ok {
+		if f := j.full(); f != nil && f.Lane != "" {
+			return f
+		}
+	}
+	return nil
+}
+
+// enterLanesLocked has jobs that are about to be accepted belong to their lanes,
+// and gives an error if one has no room for them: then they do not.
+func (p *Pool) enterLanesLocked(slots []slot) error {
+	var full *lane
+	for _, s := range slots {
+		f := laneJob(s)
+		if f == nil {
+			continue
+		}
+		if f.stay == nil {
+			l := p.lanes[f.Lane]
+			if l == nil {
+				l = p.newLane(f.Lane, Lane{})
+				if len(p.config.Lanes) > 0 && !p.strange {
+					p.strange = true
+					go p.logStrangeLane(f.Lane)
+				}
+			}
+			f.stay = &stay{lane: l}
+			l.jobs++
+		}
+		if l := f.stay.lane; l.Queue > 0 && l.jobs-l.running > l.Queue+p.idleLocked() {
+			full = l
+		}
+	}
+	if full == nil {
+		return nil
+	}
+	err := fmt.Errorf("lane %q: %w", full.name, ErrOverloaded)
+	p.leaveLanesLocked(slots)
+	return err
+}
+
+// leaveLanesLocked has jobs that are not accepted leave their lanes.
+func (p *Pool) leaveLanesLocked(slots []slot) {
+	for _, s := range slots {
+		if f := laneJob(s); f != nil {
+			f.leaveLaneLocked()
+		}
+	}
+}
+
+// leaveLaneLocked is the end of a job, as far as its lane goes.
+func (j *fullJob) leaveLaneLocked() {
+	if s := j.stay; s != nil {
+		j.stay = nil
+		s.lane.jobs--
+		s.lane.pool.dropLaneLocked(s.lane)
+	}
+}
+
+func (p *Pool) logStrangeLane(name string) {
+	p.log(context.Background(), slog.LevelWarn, "lane is not in Config.Lanes: it has no limit of its own", slog.String("lane", name))
 }
 
 // queueInLaneLocked has a job wait in its lane.
 func (p *Pool) queueInLaneLocked(j *fullJob) {
-	l := p.lanes[j.Lane]
-	if l == nil {
-		l = p.newLane(j.Lane, Lane{})
-	}
+	l := j.stay.lane
 	l.waiting++
 	l.lines[j.priority.level()].push(&j.job, &p.spare, true)
+	p.agedLocked(l)
 	p.wakeLaneLocked(l)
 }
 
@@ -85,25 +195,13 @@ func (p *Pool) queueInLaneLocked(j *fullJob) {
 // ends that, sets the alarm. What is left only ends once Done was cut, and so does
 // what is held beyond its time.
 func (l *lane) blockedLocked() bool {
-	p := l.pool
-	if p.phase.Load() == phaseClosed {
+	b, until := l.blockLocked()
+	if b == BlockNone || l.missesLocked(ticks()) {
 		return false
 	}
-	if l.Limit > 0 && l.running >= l.Limit {
-		return true
+	if until != pace.Never {
+		l.pool.alarms.set(&l.alarm, until)
 	}
-	if l.quota == 0 && len(l.windows) == 0 && (l.Rate <= 0 || l.Per <= 0) {
-		return false
-	}
-	now := ticks()
-	until := l.heldLocked(now)
-	if len(l.windows) == 0 && l.quota > 0 && l.running >= l.quota {
-		return true // a new window, of which no answer has come yet
-	}
-	if until <= now || l.missesLocked(now) {
-		return false
-	}
-	p.alarms.set(&l.alarm, until)
 	return true
 }
 
@@ -115,45 +213,70 @@ func (l *lane) missesLocked(now int64) bool {
 }
 
 // heldLocked is until when a time keeps the lane's next task from starting.
-func (l *lane) heldLocked(now int64) (until int64) {
-	l.forgetLocked(now)
-	for _, w := range l.windows {
-		if w.budget <= 0 {
-			until = max(until, w.reset)
+func (l *lane) heldLocked(now int64) int64 {
+	if _, until := l.blockLocked(); until != pace.Never {
+		return until
+	}
+	return 0
+}
+
+// blockLocked is what keeps the lane's next task from starting now, and until
+// when: pace.Never if that ends as a running task ends or is answered.
+func (l *lane) blockLocked() (b Block, until int64) {
+	if l.pool.phase.Load() == phaseClosed {
+		return BlockNone, 0
+	}
+	if l.Limit > 0 && l.running >= l.Limit {
+		return BlockLimit, pace.Never
+	}
+	if l.pace == nil && !l.rated() {
+		return BlockNone, 0
+	}
+	now := ticks()
+	if l.rated() && l.starts != nil {
+		if until = l.starts.Next(now, l.per(), l.Rate); until > now {
+			b = BlockRate
 		}
 	}
-	if l.Rate > 0 && len(l.starts) == l.Rate {
-		until = max(until, later(l.starts[l.next], l.Per))
+	if l.pace != nil {
+		if at, why := l.pace.Next(now); at > now && at > until {
+			b, until = blockOf[why], at
+		}
 	}
-	return until
+	return b, until
 }
+
+func (l *lane) rated() bool { return l.Rate > 0 && l.Per > 0 }
+
+// per is Per, but so that a tick and it have a sum.
+func (l *lane) per() int64 { return later(0, l.Per) }
 
 // startLocked notes that a job of the lane starts.
 func (l *lane) startLocked(j *fullJob) {
-	j.lane, j.answered = l, false
+	s := j.stay
+	s.running, s.told, s.refused = true, 0, false
 	l.waiting--
 	l.running++
-	l.unanswered++
-	for i := range l.windows {
-		l.windows[i].budget--
-	}
-	if l.Rate <= 0 || l.Per <= 0 {
-		return
-	}
-	if len(l.starts) < l.Rate {
-		l.starts = append(l.starts, j.started)
+	l.pool.agedLocked(l)
+	if l.pace != nil {
+		s.beside = int32(l.pace.Started(j.started))
 	} else {
-		l.starts[l.next] = j.started
-		l.next = (l.next + 1) % l.Rate
+		s.beside = int32(l.running)
+	}
+	if l.rated() {
+		if l.starts == nil {
+			l.starts = new(pace.Starts)
+		}
+		l.starts.Add(j.started, l.per(), l.Rate)
 	}
 }
 
-// endLocked notes that a job of the lane has ended.
+// endLocked notes that a run of a job of the lane has ended.
 func (l *lane) endLocked(p *Pool, j *fullJob) {
-	j.lane = nil
+	j.stay.running = false
 	l.running--
-	if !j.answered {
-		l.unanswered--
+	if l.pace != nil {
+		l.pace.Ended(ticks(), j.started, int(j.stay.beside), j.stay.told != 0)
 	}
 	p.wakeLaneLocked(l)
 }
@@ -177,95 +300,36 @@ func (p *Pool) wakeLaneLocked(l *lane) {
 // alarmLocked is told when the lane's alarm rings.
 func (l *lane) alarmLocked(int64) { l.pool.wakeLaneLocked(l) }
 
-// dropLaneLocked forgets a lane that nobody configured, once nothing is left of
-// it: names may be many.
+// dropLaneLocked forgets a lane that is not in Config.Lanes, once nothing is left
+// of it: names may be many.
 func (p *Pool) dropLaneLocked(l *lane) {
-	if l.configured || l.running+l.retrying > 0 {
+	if l.configured || l.jobs > 0 {
 		return
 	}
-	l.forgetLocked(ticks())
-	if len(l.windows) > 0 { // they hold for a task to come, until the first passes at least
-		p.alarms.set(&l.alarm, l.windows[0].reset)
+	now, until := ticks(), int64(0)
+	if l.starts != nil && l.rated() {
+		until = l.starts.Until(l.per())
+	}
+	if l.pace != nil {
+		until = max(until, l.pace.Until())
+	}
+	if until > now { // it holds for a task to come
+		p.alarms.set(&l.alarm, until)
 		return
 	}
 	p.alarms.stop(&l.alarm)
 	delete(p.lanes, l.name)
+	last := p.laneList[len(p.laneList)-1]
+	p.laneList[l.index], last.index = last, l.index
+	p.laneList[len(p.laneList)-1] = nil
+	p.laneList = p.laneList[:len(p.laneList)-1]
 }
 
 // freeLanesLocked lifts the limits of all lanes: what waits in them only ends.
 func (p *Pool) freeLanesLocked() {
-	for _, l := range p.lanes {
-		p.wakeLaneLocked(l)
-	}
-}
-
-// Throttle tells the lane of the task whose context is given what an API has
-// answered: at most r.Remaining further tasks of the lane start before r.Reset,
-// less those that run beside the caller and have not called Throttle in this run:
-// their answers are still to come. Of
-// several hints for one window, whose resets lie within two seconds of each
-// other, the lowest Remaining counts. A hint for a later window replaces those for
-// earlier ones, unless nothing remains of them: then both hold. When a window has
-// passed, no more than r.Limit tasks of the lane run at once until the next hint.
-// Other lanes and tasks without one go on, and no worker is held.
-//
-// It does nothing outside of a task, in a task without a lane, after the task
-// has ended, and if r.Reset is not in the future. It does not block.
-func Throttle(ctx context.Context, r RateLimit) {
-	task := jobOf(ctx)
-	if task == nil {
-		return
-	}
-	j := task.full()
-	if j == nil {
-		return
-	}
-	wait := time.Until(r.Reset)
-	if wait <= 0 {
-		return
-	}
-	p := j.scope.pool
-	p.lock()
-	if j.lane != nil {
-		if !j.answered {
-			j.answered = true
-			j.lane.unanswered--
-		}
-		j.lane.hintLocked(max(r.Remaining, 0), max(r.Limit, 0), later(ticks(), wait))
-	}
-	p.unlock()
-}
-
-func (l *lane) hintLocked(remaining, quota int, reset int64) {
-	if quota > 0 {
-		l.quota = quota
-	}
-	l.forgetLocked(ticks())
-	w := l.windowLocked(reset)
-	if w == nil {
-		l.windows = slices.DeleteFunc(l.windows, func(w window) bool { return w.budget > 0 && w.reset < reset })
-		if len(l.windows) == maxWindows {
-			l.windows = slices.Delete(l.windows, 0, 1)
-		}
-		l.windows = append(l.windows, window{reset: reset, lowest: remaining})
-		w = &l.windows[len(l.windows)-1]
-	}
-	w.lowest, w.reset = min(w.lowest, remaining), max(w.reset, reset)
-	w.budget = w.lowest - l.unanswered
-	l.pool.wakeLaneLocked(l)
-}
-
-// windowLocked is the window that ends at reset, or nil.
-func (l *lane) windowLocked(reset int64) *window {
-	for i := range l.windows {
-		if d := l.windows[i].reset - reset; -int64(oneWindow) <= d && d <= int64(oneWindow) {
-			return &l.windows[i]
+	for _, l := range p.laneList {
+		if l.waiting > 0 {
+			p.wakeLaneLocked(l)
 		}
 	}
-	return nil
-}
-
-// forgetLocked drops the windows that have passed.
-func (l *lane) forgetLocked(now int64) {
-	l.windows = slices.DeleteFunc(l.windows, func(w window) bool { return w.reset <= now })
 }

@@ -330,8 +330,9 @@ func TestLaneUsesWhatRemainsWhenAllHaveBeenAnswered(t *testing.T) {
 	})
 }
 
-// Those that were refused come back when the window passes, and not all at once:
-// nothing of the lane waits or runs then, and yet its limit must not be forgotten.
+// Those that were refused come back when the window passes, one first and then not
+// all at once: nothing of the lane waits or runs then, and yet its limit must not be
+// forgotten.
 func TestLaneRemembersTheLimitForTasksThatComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 8})
@@ -351,7 +352,7 @@ func TestLaneRemembersTheLimitForTasksThatComeBack(t *testing.T) {
 			}}))
 		}
 		equal(t, "counts", countsOf(drain(t, p)), counts{Succeeded: 4})
-		equal(t, "runs", order.String(), "1m0s 1m0s 1m1s 1m1s")
+		equal(t, "runs", order.String(), "1m0s 1m1s 1m1s 1m2s")
 	})
 }
 
@@ -402,11 +403,14 @@ func TestThrottle(t *testing.T) {
 		reset time.Duration // when the others do
 	}{
 		{"one hint", func() []rl { return []rl{hint(3, 60*s)} }, 3, 60 * s},
-		{"the lowest Remaining of a window", func() []rl { return []rl{hint(5, 60*s), hint(2, 60*s), hint(4, 60*s)} }, 2, 60 * s},
-		{"resets within two seconds are one window", func() []rl { return []rl{hint(2, 60*s), hint(7, 62*s)} }, 2, 62 * s},
-		{"before, too", func() []rl { return []rl{hint(7, 62*s), hint(2, 60*s)} }, 2, 62 * s},
+		{"what a task tells later", func() []rl { return []rl{hint(5, 60*s), hint(2, 60*s), hint(4, 60*s)} }, 4, 60 * s},
+		{"of resets within two seconds the earlier", func() []rl { return []rl{hint(2, 60*s), hint(7, 62*s)} }, 7, 60 * s},
+		{"before, too", func() []rl { return []rl{hint(7, 62*s), hint(2, 60*s)} }, 2, 60 * s},
 		{"a later window replaces", func() []rl { return []rl{hint(2, 60*s), hint(4, 62*s+1)} }, 4, 62*s + 1},
-		{"unless nothing remains of the one before", func() []rl { return []rl{hint(0, 60*s), hint(4, 90*s)} }, 0, 90 * s},
+		{"also if nothing remains of the one before: a call was accepted", func() []rl { return []rl{hint(0, 60*s), hint(4, 90*s)} }, 4, 90 * s},
+		{"but not if that is another limit", func() []rl {
+			return []rl{{Name: "search", Reset: time.Now().Add(60 * s)}, {Name: "core", Remaining: 4, Reset: time.Now().Add(90 * s)}}
+		}, 0, 90 * s},
 		{"a hold within a longer window", func() []rl { return []rl{hint(4, 90*s), hint(0, 60*s)} }, 0, 90 * s},
 		{"room within a longer window", func() []rl { return []rl{hint(2, 90*s), hint(4, 60*s)} }, 2, 90 * s},
 		{"a reset that is past says nothing", func() []rl { return []rl{hint(0, 0), hint(0, -s)} }, 10, 0},

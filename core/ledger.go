@@ -166,9 +166,17 @@ func (s *scope) accept(slots []slot) error {
 	if s.isRoot() && p.intake.isOpen() && behindOthers(slots) && takeIn(&p.intake, slots, true) {
 		return nil
 	}
+	p.makeLanes(slots)
 	p.lock()
-	err := s.admitLocked(len(slots))
-	if err == nil {
+	err := p.enterLanesLocked(slots)
+	if err != nil {
+		if closed := p.refusalLocked(s, len(slots)); closed != nil {
+			err = closed
+		}
+		p.refused += uint64(len(slots))
+	} else if err = s.admitLocked(len(slots)); err != nil {
+		p.leaveLanesLocked(slots)
+	} else {
 		for _, slot := range slots {
 			if _, _, start := unpack(slot); s.stage.Load() < stageSent && start != StartNow {
 				s.staged.push(slot, &p.spare, false)

@@ -16,8 +16,8 @@ import (
 // been started and which have their slots back, and compares.
 func (s *schedule) settle() {
 	s.rest()
-	for _, l := range s.lanes {
-		l.forget(s.now)
+	for name, l := range s.lanes {
+		s.forget(name, l)
 	}
 	s.adopt()
 	if !s.over && s.settled() {
@@ -119,8 +119,8 @@ func (s *schedule) adoptFrom(at place, free bool) (taken int) {
 			s.end(e, e.decided, e.err)
 			continue
 		case at.lane != nil && at.lane.blocked(s.now):
-			s.fatalf("%v has started, and its lane %q is blocked: %d run, starts %v, windows %v, quota %d",
-				e, e.job.Lane, at.lane.running, at.lane.starts, at.lane.windows, at.lane.quota)
+			s.fatalf("%v has started, and its lane %q is blocked: %d run, starts %v, pace %+v",
+				e, e.job.Lane, at.lane.running, at.lane.starts, at.lane.pace)
 		case !e.seen.at.Equal(s.now):
 			s.fatalf("%v has started at %v, now is %v", e, e.seen.at, s.now)
 		}

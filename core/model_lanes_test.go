@@ -1,30 +1,22 @@
 package taskpool_test
 
 import (
-	"slices"
 	"time"
 
 	"github.com/elite-libs/taskpool/core"
+	"github.com/elite-libs/taskpool/core/internal/pace"
 )
 
-type (
-	laneModel struct {
-		line
-		taskpool.Lane
-		configured bool
-		running    int
-		unanswered int // of the running ones, those that have told nothing
-		retrying   int
-		starts     []time.Time
-		windows    []window
-		quota      int
-	}
-
-	window struct {
-		reset          time.Time
-		lowest, budget int
-	}
-)
+// A laneModel is a lane without a pool. What it is told of an API is weighed by the
+// same arithmetic, which has tests of its own: here it is that a pool heeds it.
+type laneModel struct {
+	line
+	taskpool.Lane
+	configured bool
+	running    int
+	starts     []time.Time
+	pace       *pace.Pace
+}
 
 // lane is the lane that the task waits and runs in, or nil.
 func (m *model) lane(e *entry) *laneModel {
@@ -39,34 +31,71 @@ func (m *model) lane(e *entry) *laneModel {
 	return l
 }
 
+// inLane is how many tasks count in the lane's share of the queue limit.
+func (m *model) inLane(name string) (n int) {
+	for _, e := range m.tasks {
+		if e.job.Lane == name && (e.state == isQueued || e.state == isStaged || e.state == isDelayed || e.state == isRetrying) {
+			n++
+		}
+	}
+	return n
+}
+
 func (l *laneModel) paced() bool { return l.Rate > 0 && l.Per > 0 }
 
 // blocked: nothing of the lane may start now.
 func (l *laneModel) blocked(now time.Time) bool {
-	until := l.heldUntil(now)
-	full := l.Limit > 0 && l.running >= l.Limit || len(l.windows) == 0 && l.quota > 0 && l.running >= l.quota
-	return full || until.After(now)
+	n := len(l.starts) - l.Rate
+	switch {
+	case l.Limit > 0 && l.running >= l.Limit:
+		return true
+	case l.paced() && n >= 0 && now.Before(l.starts[n].Add(l.Per)):
+		return true
+	case l.pace == nil:
+		return false
+	}
+	at, _ := l.pace.Next(now.UnixNano())
+	return at > now.UnixNano()
 }
 
-// heldUntil is until when a time keeps what waits in the lane from starting.
-func (l *laneModel) heldUntil(now time.Time) (until time.Time) {
-	l.forget(now)
+// free is when the lane is not blocked any more, if time alone does that.
+func (l *laneModel) free(now time.Time) (at time.Time) {
 	if n := len(l.starts) - l.Rate; l.paced() && n >= 0 {
-		until = l.starts[n].Add(l.Per)
+		at = l.starts[n].Add(l.Per)
 	}
-	for _, w := range l.windows {
-		if w.budget <= 0 && w.reset.After(until) {
-			until = w.reset
+	if l.pace != nil {
+		if tick, _ := l.pace.Next(now.UnixNano()); tick != pace.Never && tick > at.UnixNano() {
+			at = time.Unix(0, tick)
 		}
 	}
-	return until
+	return at
+}
+
+// start is that of a task of the lane.
+func (l *laneModel) start(e *entry, now time.Time) {
+	l.blocked(now)
+	l.running++
+	e.told, e.refused = time.Time{}, false
+	l.starts = append(l.starts, now)
+	e.beside = l.running
+	if l.pace != nil {
+		e.beside = l.pace.Started(now.UnixNano())
+	}
+}
+
+// end is that of a run.
+func (l *laneModel) end(e *entry, now time.Time) {
+	l.running--
+	if l.pace != nil {
+		l.pace.Ended(now.UnixNano(), e.started.UnixNano(), e.beside, !e.told.IsZero())
+	}
 }
 
 // giveUpHeld gives up what waits in lanes that are held for longer than Done has
 // time, while nothing of theirs runs.
 func (m *model) giveUpHeld() {
 	for _, l := range m.lanes {
-		if l.running == 0 && m.misses(l.heldUntil(m.now)) {
+		if l.running == 0 && m.misses(l.free(m.now)) {
 			for _, e := range l.tasks {
 				m.giveUp(e)
 			}
@@ -75,38 +104,25 @@ func (m *model) giveUpHeld() {
 }
 
 // throttle is Throttle in a running task of the lane.
-func (l *laneModel) throttle(e *entry, h taskpool.RateLimit, now time.Time) {
-	if !h.Reset.After(now) {
-		return
+func (l *laneModel) throttle(e *entry, r taskpool.RateLimit, now time.Time) {
+	if l.pace == nil {
+		l.pace = pace.Begin(now.UnixNano(), l.running)
 	}
-	if !e.answered {
-		e.answered = true
-		l.unanswered--
+	h := pace.Hint{Limit: r.Limit, Remaining: r.Remaining, Told: !r.Refused, Reset: r.Reset.UnixNano(), Refused: r.Refused, Asked: e.started.UnixNano()}
+	if !e.told.IsZero() {
+		h.Asked = e.told.UnixNano() + 1
 	}
-	if h.Limit > 0 {
-		l.quota = h.Limit
+	if l.pace.Answered(now.UnixNano(), e.beside, e.told.IsZero(), h) {
+		e.refused = true
 	}
-	l.forget(now)
-	same := func(w window) bool { return w.reset.Sub(h.Reset).Abs() <= 2*time.Second }
-	i := slices.IndexFunc(l.windows, same)
-	if i < 0 {
-		l.windows = slices.DeleteFunc(l.windows, func(w window) bool { return w.budget > 0 && w.reset.Before(h.Reset) })
-		i = len(l.windows)
-		l.windows = append(l.windows, window{h.Reset, h.Remaining, 0})
-	}
-	w := &l.windows[i]
-	w.lowest = min(w.lowest, h.Remaining)
-	w.budget = w.lowest - l.unanswered
-	if h.Reset.After(w.reset) {
-		w.reset = h.Reset
-	}
+	e.told = now
 }
 
-// forget drops the windows that have passed; of a lane that nobody configured,
-// with the last one everything.
-func (l *laneModel) forget(now time.Time) {
-	l.windows = slices.DeleteFunc(l.windows, func(w window) bool { return !w.reset.After(now) })
-	if !l.configured && len(l.windows)+len(l.tasks)+l.running+l.retrying == 0 {
-		l.quota = 0
+// forget has a lane that nobody configured forget what no longer holds, once nothing
+// is left of it.
+func (m *model) forget(name string, l *laneModel) {
+	if l.configured || l.pace == nil || l.running+m.inLane(name) > 0 || l.pace.Until() > m.now.UnixNano() {
+		return
 	}
+	l.pace = nil
 }

@@ -78,7 +78,7 @@ func (s *schedule) add(r *request, by *entry, n int) {
 			e.heeds = false
 		}
 	}
-	want := s.refusal(r, n)
+	want := s.refusal(r, entries)
 	s.note("%v adds to %v, %v:", by, r, start)
 	for _, e := range entries {
 		s.note("    %v, lane %q, priority %v, delay %v, timeout %v, retries %d after %v", e, e.job.Lane, e.job.Priority, e.job.Delay, e.job.Timeout, e.retries, e.backoff)
@@ -253,7 +253,7 @@ func (s *schedule) throttle() {
 	if e == nil {
 		return
 	}
-	h := taskpool.RateLimit{Limit: s.IntN(3), Remaining: s.IntN(4), Reset: s.now.Add(time.Duration(s.IntN(17)-1) * 500 * time.Millisecond)}
+	h := taskpool.RateLimit{Limit: s.IntN(3), Remaining: s.IntN(4), Refused: s.IntN(8) == 0, Reset: s.now.Add(time.Duration(s.IntN(17)-1) * 500 * time.Millisecond)}
 	s.note("%v throttles %q: %d of %d until %v", e, e.job.Lane, h.Remaining, h.Limit, h.Reset.Sub(s.now))
 	s.tell(e, func(ctx context.Context) { taskpool.Throttle(ctx, h) })
 	if l := s.lane(e); l != nil {

@@ -57,26 +57,29 @@ type (
 
 	// An entry is a task.
 	entry struct {
-		id       int
-		job      taskpool.Job
-		plain    bool // added as a Task, not as a Job
-		in       *request
-		state    state
-		decided  taskpool.Fate // it is queued to be ended so, without a run
-		fate     taskpool.Fate
-		err      error
-		runs     int
-		late     bool // it was given up, though it might have run again
-		answered bool // in this run it has called Throttle
-		started  time.Time
-		due      time.Time     // when its delay, or its wait for a retry, is over
-		clock    int           // which of those set that was
-		wait     *wait         // its last
-		since    int           // the step in which its wait ended, if it reclaims its slot
-		retries  int           // how many its Retry allows
-		backoff  time.Duration // before each
-		heeds    bool          // it returns when its timeout has passed
-		manner   manner
+		id      int
+		job     taskpool.Job
+		plain   bool // added as a Task, not as a Job
+		in      *request
+		state   state
+		decided taskpool.Fate // it is queued to be ended so, without a run
+		fate    taskpool.Fate
+		err     error
+		runs    int
+		late    bool      // it was given up, though it might have run again
+		told    time.Time // when it last called Throttle in this run
+		refused bool      // … and what it told was a refusal
+		excused int       // runs that used up no attempt
+		beside  int       // how many of its lane ran when it started
+		started time.Time
+		due     time.Time     // when its delay, or its wait for a retry, is over
+		clock   int           // which of those set that was
+		wait    *wait         // its last
+		since   int           // the step in which its wait ended, if it reclaims its slot
+		retries int           // how many its Retry allows
+		backoff time.Duration // before each
+		heeds   bool          // it returns when its timeout has passed
+		manner  manner
 
 		promise *taskpool.Promise[int]
 		do      chan func(context.Context) (over bool, err error) // what the task is told to do next
@@ -148,14 +151,26 @@ func (m *model) inQueue() int {
 }
 
 // refusal is what adding n tasks is answered with.
-func (m *model) refusal(r *request, n int) error {
+func (m *model) refusal(r *request, entries []*entry) error {
+	n, idle := len(entries), max(m.workers-m.inState(isRunning), 0)
+	lanes := map[string]int{}
+	for _, e := range entries {
+		if e.job.Lane != "" {
+			lanes[e.job.Lane]++
+		}
+	}
 	switch {
 	case m.over, r.refused, m.closing && r == m.pool:
 		return taskpool.ErrDone
 	case m.ended(r):
 		return taskpool.ErrScopeClosed
-	case m.limit > 0 && n > m.limit+max(m.workers-m.inState(isRunning), 0)-m.inQueue():
+	case m.limit > 0 && n > m.limit+idle-m.inQueue():
 		return taskpool.ErrOverloaded
+	}
+	for name, n := range lanes {
+		if m.limit > 0 && m.inLane(name)+n > (m.limit+1)/2+idle { // its share
+			return taskpool.ErrOverloaded
+		}
 	}
 	return nil
 }
@@ -212,28 +227,21 @@ func (m *model) start(e *entry) {
 	e.state, e.started = isRunning, m.now
 	e.runs++
 	if l := m.lane(e); l != nil {
-		l.forget(m.now)
-		l.running++
-		l.unanswered++
-		e.answered = false
-		l.starts = append(l.starts, m.now)
-		for i := range l.windows {
-			l.windows[i].budget--
-		}
+		l.start(e, m.now)
 	}
 }
 
 // finish ends a run: the task runs again, or has its fate.
 func (m *model) finish(e *entry, how ending) {
 	if l := m.lane(e); l != nil {
-		l.running--
-		if !e.answered {
-			l.unanswered--
-		}
+		l.end(e, m.now)
+	}
+	if e.refused && e.excused < 20 {
+		e.excused++
 	}
 	wait := max(e.backoff, how.wait)
 	switch {
-	case !how.again || e.job.Retry == nil || e.runs > e.retries:
+	case !how.again || e.job.Retry == nil || max(e.runs-e.excused, 1) > e.retries:
 		m.end(e, how.fate, how.err)
 	case m.misses(m.now.Add(wait)):
 		e.late = true
@@ -242,9 +250,6 @@ func (m *model) finish(e *entry, how ending) {
 		m.retried++
 		m.holdFor(e, isRetrying, wait)
 		e.err = how.err
-		if l := m.lane(e); l != nil {
-			l.retrying++
-		}
 	default:
 		m.retried++
 		e.err = how.err
@@ -344,9 +349,6 @@ func (m *model) ring(which func(*entry) bool) {
 		return a.clock - b.clock
 	})
 	for _, e := range due {
-		if l := m.lane(e); l != nil && e.state == isRetrying {
-			l.retrying--
-		}
 		if m.misses(e.due) {
 			m.giveUp(e)
 		}
@@ -405,12 +407,7 @@ func (m *model) next() (first time.Time) {
 		}
 	}
 	for _, l := range m.lanes {
-		for _, w := range l.windows {
-			at(w.reset)
-		}
-		if n := len(l.starts) - l.Rate; l.paced() && n >= 0 {
-			at(l.starts[n].Add(l.Per))
-		}
+		at(l.free(m.now))
 	}
 	return first
 }

@@ -54,6 +54,9 @@ type Pool struct {
 
 	root     scope // the tasks that were added to the pool itself; has no request
 	lanes    map[string]*lane
+	laneList []*lane // the same, to walk through
+	oldest   laneHeap
+	strange  bool  // that a lane is not configured has been logged
 	sweep    alarm // in the alarms of source, if there is one
 	alarms   alarms
 	overrun  int // of the running ones, those past their timeout

@@ -198,8 +198,12 @@ func (p *Promise[T]) result() any {
 	return v
 }
 
-// settle settles the promise of a job that has its fate.
+// settle settles the promise of a job that has its fate, under the lock, and has
+// it leave its lane.
 func (j *job) settle(f Fate, err error) {
+	if full := j.full(); full != nil {
+		full.leaveLaneLocked()
+	}
 	if j.promise == nil {
 		return
 	}

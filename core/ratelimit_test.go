@@ -25,7 +25,10 @@ func header(lines string) http.Header {
 func TestParseRateLimit(t *testing.T) {
 	now := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC) // 1772366400
 	after := func(d time.Duration) time.Time { return now.Add(d) }
-	type limit = taskpool.RateLimit
+	type limit struct {
+		limit, remaining int
+		reset            time.Time
+	}
 	for _, test := range []struct {
 		name   string
 		header string
@@ -105,12 +108,13 @@ func TestParseRateLimit(t *testing.T) {
 			RateLimit-Policy: "default";q=100;w=60
 			RateLimit: "default";r=7;t=-1`,
 			limit{100, 7, after(time.Minute)}},
-		{"IETF, no time at all", `RateLimit: "default";r=7`, limit{}},
+		{"IETF, no time at all", `RateLimit: "default";r=7`, limit{0, 7, time.Time{}}},
 		{"IETF, the window has ended", `
 			RateLimit-Policy: "default";q=100;w=60
 			RateLimit: "default";r=7;t=0`,
 			limit{}},
-		{"IETF, garbage beside another item", `RateLimit: "a";r=-1;t=30, "b";r=x;t=30, "c";t=30, "d";r=8;t=30`, limit{0, 8, after(30 * time.Second)}},
+		{"IETF, garbage beside another item", `RateLimit: "a";r=+1;t=30, "b";r=x;t=30, "c";t=30, "d";r=8;t=30`, limit{0, 8, after(30 * time.Second)}},
+		{"IETF, used up and more", `RateLimit: "a";r=-1;t=30, "d";r=8;t=30`, limit{0, 0, after(30 * time.Second)}},
 		{"IETF, the last of a repeated parameter", `RateLimit: "a";r=1;r=2;t=3;t=4`, limit{0, 2, after(4 * time.Second)}},
 		{"IETF, a quoted number is none", `RateLimit: "a";r="1";t=4`, limit{}},
 		{"IETF, delimiters in a name", `
@@ -173,59 +177,61 @@ func TestParseRateLimit(t *testing.T) {
 		{"Retry-After, half a number", `Retry-After: 5.`, limit{}},
 		{"Retry-After, half another", `Retry-After: .5`, limit{}},
 		{"Retry-After, two points", `Retry-After: 1.5.5`, limit{}},
-		{"Retry-After, seconds that look like a time", `Retry-After: 1772366430`, limit{0, 0, after(24 * time.Hour)}},
-		{"Retry-After, seconds that look like milliseconds", `Retry-After: 1772366430000`, limit{0, 0, after(24 * time.Hour)}},
+		{"Retry-After, a Unix time", `Retry-After: 1772366430`, limit{0, 0, after(30 * time.Second)}},
+		{"Retry-After, a Unix time in milliseconds", `Retry-After: 1772366430000`, limit{0, 0, after(30 * time.Second)}},
 
-		{"order 1: Retry-After before RateLimit", `
+		{"several: Retry-After before all", `
 			Retry-After: 5
 			RateLimit: "a";r=1;t=60`,
 			limit{0, 0, after(5 * time.Second)}},
-		{"order 2: RateLimit before RateLimit-Remaining", `
-			RateLimit: "a";r=9;t=60
+		{"several: the strictest family, of the IETF", `
+			RateLimit: "a";r=7;t=60
 			RateLimit-Remaining: 8
-			RateLimit-Reset: 70`,
-			limit{0, 9, after(time.Minute)}},
-		{"order 3: RateLimit-Remaining before X-RateLimit-Remaining", `
+			RateLimit-Reset: 70
+			X-RateLimit-Remaining: 9
+			X-RateLimit-Reset: 80`,
+			limit{0, 7, after(time.Minute)}},
+		{"several: the strictest family, of three fields", `
+			RateLimit: "a";r=9;t=60
 			RateLimit-Remaining: 8
 			RateLimit-Reset: 60
 			X-RateLimit-Remaining: 7
-			X-RateLimit-Reset: 70`,
-			limit{0, 8, after(time.Minute)}},
-		{"order 4: X-RateLimit-Remaining before X-Rate-Limit-Remaining", `
-			X-RateLimit-Remaining: 7
-			X-RateLimit-Reset: 60
-			X-Rate-Limit-Remaining: 6
-			X-Rate-Limit-Reset: 70`,
-			limit{0, 7, after(time.Minute)}},
-		{"order: what cannot be read is passed over", `
+			X-RateLimit-Reset: 70
+			X-Rate-Limit-Remaining: 0
+			X-Rate-Limit-Reset: 90`,
+			limit{0, 0, after(90 * time.Second)}},
+		{"several: what cannot be read is passed over", `
 			Retry-After: soon
 			RateLimit: "a";r=1;t=60,
-			RateLimit-Remaining: 1
-			RateLimit-Reset: never
-			X-RateLimit-Remaining: -1
-			X-RateLimit-Reset: 60
-			X-Rate-Limit-Limit: many
-			X-Rate-Limit-Remaining: 6
-			X-Rate-Limit-Reset: 70`,
-			limit{0, 6, after(70 * time.Second)}},
-		{"order: families do not mix", `
+			RateLimit-Remaining: 9
+			RateLimit-Reset: 70
+			X-RateLimit-Remaining: many
+			X-RateLimit-Reset: 60`,
+			limit{0, 9, after(70 * time.Second)}},
+		{"several: families do not mix", `
 			X-RateLimit-Remaining: 6
 			X-Rate-Limit-Reset: 70`,
-			limit{}},
+			limit{0, 6, time.Time{}}},
+		{"several: limits of one family do not mix", `
+			X-RateLimit-Remaining-Requests: 0
+			X-RateLimit-Reset-Requests: 1s
+			X-RateLimit-Remaining-Tokens: 100
+			X-RateLimit-Reset-Tokens: 6m0s`,
+			limit{0, 0, after(time.Second)}},
 
 		{"skew: the server's clock is behind", `
-			Date: Sun, 01 Mar 2026 11:00:00 GMT
+			Date: Sun, 01 Mar 2026 11:56:00 GMT
 			X-RateLimit-Remaining: 1
-			X-RateLimit-Reset: 1772362830`, // 11:00:30
+			X-RateLimit-Reset: 1772366190`, // 11:56:30
 			limit{0, 1, after(30 * time.Second)}},
 		{"skew: the server's clock is ahead", `
 			Date: Sun, 01 Mar 2026 13:00:00 GMT
 			Retry-After: Sun, 01 Mar 2026 13:00:30 GMT`,
 			limit{0, 0, after(30 * time.Second)}},
 		{"skew: milliseconds", `
-			Date: Sun, 01 Mar 2026 11:00:00 GMT
+			Date: Sun, 01 Mar 2026 11:56:00 GMT
 			X-RateLimit-Remaining: 1
-			X-RateLimit-Reset: 1772362830250`,
+			X-RateLimit-Reset: 1772366190250`,
 			limit{0, 1, after(30*time.Second + 250*time.Millisecond)}},
 		{"skew: the reset has passed by the server's clock", `
 			Date: Sun, 01 Mar 2026 13:00:00 GMT
@@ -246,21 +252,19 @@ func TestParseRateLimit(t *testing.T) {
 			X-RateLimit-Remaining: 1
 			X-RateLimit-Reset: 99999999`,
 			limit{0, 1, after(24 * time.Hour)}},
-		{"size: the first Unix time", `
-			Date: Sat, 03 Mar 1973 09:46:39 GMT
-			X-RateLimit-Remaining: 1
-			X-RateLimit-Reset: 100000000`,
-			limit{0, 1, after(time.Second)}},
 		{"size: the last Unix time in seconds", `
 			Date: Sun, 01 Mar 2026 12:00:00 GMT
 			X-RateLimit-Remaining: 1
 			X-RateLimit-Reset: 99999999999`,
 			limit{0, 1, after(24 * time.Hour)}},
-		{"size: the first Unix time in milliseconds", `
-			Date: Sat, 03 Mar 1973 09:46:39 GMT
+		{"size: microseconds", `
 			X-RateLimit-Remaining: 1
-			X-RateLimit-Reset: 100000000000`,
-			limit{0, 1, after(time.Second)}},
+			X-RateLimit-Reset: 1772366430000000`,
+			limit{0, 1, after(30 * time.Second)}},
+		{"size: nanoseconds", `
+			X-RateLimit-Remaining: 1
+			X-RateLimit-Reset: 1772366430000000000`,
+			limit{0, 1, after(30 * time.Second)}},
 		{"size: a fraction of a millisecond is a whole one", `
 			X-RateLimit-Remaining: 1
 			X-RateLimit-Reset: 1772366400000.5`,
@@ -275,7 +279,7 @@ func TestParseRateLimit(t *testing.T) {
 		{"clamp: a far date", `Retry-After: Fri, 31 Dec 9999 23:59:59 GMT`, limit{0, 0, after(24 * time.Hour)}},
 		{"clamp: a far Unix time", `
 			X-RateLimit-Remaining: 1
-			X-RateLimit-Reset: 1772366400000000000`,
+			X-RateLimit-Reset: 9999999999999`,
 			limit{0, 1, after(24 * time.Hour)}},
 		{"clamp: counts", `
 			X-RateLimit-Limit: 2147483648
@@ -284,7 +288,7 @@ func TestParseRateLimit(t *testing.T) {
 			limit{math.MaxInt32, math.MaxInt32, after(time.Minute)}},
 
 		{"nothing", ``, limit{}},
-		{"no reset", `X-RateLimit-Remaining: 5`, limit{}},
+		{"no reset", `X-RateLimit-Remaining: 5`, limit{0, 5, time.Time{}}},
 		{"no remainder", `
 			X-RateLimit-Limit: 5
 			X-RateLimit-Reset: 60`,
@@ -301,9 +305,9 @@ func TestParseRateLimit(t *testing.T) {
 		{"a policy alone", `RateLimit-Policy: "default";q=100;w=60`, limit{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, ok := taskpool.ParseRateLimit(header(test.header).Get, now)
-			if ok != (test.want != limit{}) || got.Limit != test.want.Limit || got.Remaining != test.want.Remaining || !got.Reset.Equal(test.want.Reset) {
-				t.Errorf("got %+v, %t, want %+v", got, ok, test.want)
+			r, ok := taskpool.ParseRateLimit(taskpool.Answer{Header: header(test.header), Came: now})
+			if got := (limit{r.Limit, r.Remaining, r.Reset}); ok != (test.want != limit{}) || got != test.want {
+				t.Errorf("got %+v, %t, want %+v", r, ok, test.want)
 			}
 		})
 	}
@@ -315,7 +319,7 @@ func TestParseRateLimitIgnoresFieldsThatAreNoStructuredList(t *testing.T) {
 		`"a";r=1;t=2;pk=:`, `"a";r=1;t=2;pk=:Zm9v`, `"a";r=;t=2`, `a b;r=1;t=2`, `=1;r=1;t=2`, `;r=1;t=2`, `"a"=;r=1;t=2`, `"a""b";r=1;t=2`, ` `, `,`,
 	} {
 		h := http.Header{"Ratelimit": {field}}
-		if got, ok := taskpool.ParseRateLimit(h.Get, time.Now()); ok {
+		if got, ok := taskpool.ParseRateLimit(taskpool.Answer{Header: h}); ok {
 			t.Errorf("%s: got %+v, want nothing", field, got)
 		}
 	}
@@ -330,7 +334,7 @@ func TestParseRateLimitBearsSpaceAroundValues(t *testing.T) {
 		{"Ratelimit": {" \t\"a\";r=0;t=30\t "}},
 		{"X-Ratelimit-Remaining": {" 0 , 9"}, "X-Ratelimit-Reset": {" 30 , 9"}},
 	} {
-		got, ok := taskpool.ParseRateLimit(h.Get, now)
+		got, ok := taskpool.ParseRateLimit(taskpool.Answer{Header: h, Came: now})
 		if !ok || got.Remaining != 0 || !got.Reset.Equal(now.Add(30*time.Second)) {
 			t.Errorf("%q: got %+v, %t, want nothing to remain for 30 s", h, got, ok)
 		}
@@ -338,75 +342,192 @@ func TestParseRateLimitBearsSpaceAroundValues(t *testing.T) {
 }
 
 func TestParseRateLimitWithoutHeaderSaysNothing(t *testing.T) {
-	if got, ok := taskpool.ParseRateLimit(nil, time.Now()); ok || got != (taskpool.RateLimit{}) {
+	if got, ok := taskpool.ParseRateLimit(taskpool.Answer{}); ok || got != (taskpool.RateLimit{}) {
 		t.Errorf("got %+v, %t, want nothing", got, ok)
 	}
 }
 
-func TestParseRateLimitAllocatesNothing(t *testing.T) {
-	for name, h := range map[string]http.Header{
-		"none":        header(``),
-		"Retry-After": header("Date: Sun, 01 Mar 2026 12:00:00 GMT\nRetry-After: Sun, 01 Mar 2026 12:00:30 GMT"),
-		"IETF":        header("RateLimit: \"a\";r=1;t=2, \"b\";r=3;t=4\nRateLimit-Policy: \"a\";q=5;w=6, \"b\";q=7;w=8"),
-		"garbage":     header("Retry-After: " + strings.Repeat("Sun, 01 Mar 2026 12:00:30 GMT", 9)),
-		"X":           header("X-Rate-Limit-Limit: 9\nX-Rate-Limit-Remaining: 8\nX-Rate-Limit-Reset: 7"),
+// An answer costs next to nothing beside the call that it answers.
+func TestParseRateLimitAllocatesLittle(t *testing.T) {
+	for _, test := range []struct {
+		header string
+		most   float64
+	}{
+		{"Content-Type: text/plain\nDate: Sun, 01 Mar 2026 12:00:00 GMT\nCache-Control: no-store", 1},
+		{"X-Rate-Limit-Limit: 9\nX-Rate-Limit-Remaining: 8\nX-Rate-Limit-Reset: 7", 20},
+		{"RateLimit: \"a\";r=1;t=2, \"b\";r=3;t=4\nRateLimit-Policy: \"a\";q=5;w=6, \"b\";q=7;w=8", 10},
+		{"Retry-After: " + strings.Repeat("Sun, 01 Mar 2026 12:00:30 XYZ,", 900), 500},
 	} {
-		get, now := h.Get, time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
-		if got := testing.AllocsPerRun(100, func() { taskpool.ParseRateLimit(get, now) }); got != 0 {
-			t.Errorf("%s: got %v allocations, want none", name, got)
+		a := taskpool.Answer{Header: header(test.header), Came: time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)}
+		if got := testing.AllocsPerRun(100, func() { taskpool.ParseRateLimit(a) }); got > test.most {
+			t.Errorf("%.60q: got %v allocations, want %v at most", test.header, got, test.most)
 		}
+	}
+}
+
+// What an answer says depends on its circumstances.
+func TestParseRateLimitHeedsCircumstances(t *testing.T) {
+	now := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+	const left = "X-RateLimit-Limit: 5000\nX-RateLimit-Remaining: 4987\nX-RateLimit-Reset: 600\n"
+	const none = "X-RateLimit-Limit: 5000\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 600\n"
+	const anHourAgo = "Date: Sun, 01 Mar 2026 11:00:00 GMT\n"
+	for _, test := range []struct {
+		name   string
+		status int
+		header string
+		ok     bool
+		want   taskpool.RateLimit // but for Limit and Asked
+		wait   time.Duration
+	}{
+		{"429 of which something remains waits a minute", 429, left, true, taskpool.RateLimit{Refused: true}, time.Minute},
+		{"503, too", 503, left, true, taskpool.RateLimit{Refused: true}, time.Minute},
+		{"… and less if the reset is sooner", 429, "X-RateLimit-Remaining: 14\nX-RateLimit-Reset: 11", true, taskpool.RateLimit{Refused: true}, 11 * time.Second},
+		{"429 of which nothing remains waits for the reset", 429, none, true, taskpool.RateLimit{Refused: true}, 10 * time.Minute},
+		{"429 without anything", 429, "", true, taskpool.RateLimit{Refused: true}, 0},
+		{"529 without anything", 529, "", true, taskpool.RateLimit{Refused: true}, 0},
+		{"429 with what nobody understands", 429, "Retry-After: soon", true, taskpool.RateLimit{Refused: true, Unread: "retry-after: soon"}, 0},
+		{"503 without anything", 503, "", false, taskpool.RateLimit{}, 0},
+		{"503 with Retry-After", 503, "Retry-After: 3", true, taskpool.RateLimit{Refused: true}, 3 * time.Second},
+		{"403 of which something remains", 403, left, true, taskpool.RateLimit{Remaining: 4987}, 10 * time.Minute},
+		{"403 of which nothing remains", 403, none, true, taskpool.RateLimit{Refused: true}, 10 * time.Minute},
+		{"403 with Retry-After", 403, "Retry-After: 60\n" + left, true, taskpool.RateLimit{Refused: true}, time.Minute},
+		{"200 with Retry-After", 200, "Retry-After: 60\n" + left, true, taskpool.RateLimit{Refused: true}, time.Minute},
+		{"200", 200, left, true, taskpool.RateLimit{Remaining: 4987}, 10 * time.Minute},
+		{"202", 202, "Retry-After: 60\n" + none, false, taskpool.RateLimit{}, 0},
+		{"302", 302, "Retry-After: 60\n" + none, false, taskpool.RateLimit{}, 0},
+		{"304", 304, none, false, taskpool.RateLimit{}, 0},
+		{"Age counts towards the reset", 200, "Age: 400\n" + none, true, taskpool.RateLimit{}, 200 * time.Second},
+		{"Age past the reset", 200, "Age: 601\n" + none, false, taskpool.RateLimit{}, 0},
+		{"a refusal that a cache has kept", 503, "Age: 600\nRetry-After: 2", false, taskpool.RateLimit{}, 0},
+		{"… for a part of its time", 503, "Age: 600\nRetry-After: 900", true, taskpool.RateLimit{Refused: true}, 300 * time.Second},
+		{"a cache that says so", 200, "X-From-Cache: 1\n" + anHourAgo + none, false, taskpool.RateLimit{}, 0},
+		{"a cache that does not say so", 200, anHourAgo + "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1772364600", false, taskpool.RateLimit{}, 0},
+		{"a clock that is wrong, and a refusal", 429, anHourAgo + "Retry-After: 30", true, taskpool.RateLimit{Refused: true}, 30 * time.Second},
+		{"bare Limit and Retry-After zero", 429, "X-RateLimit-Limit: 5\nRetry-After: 0", true, taskpool.RateLimit{Refused: true}, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, ok := taskpool.ParseRateLimit(taskpool.Answer{Status: test.status, Header: header(test.header), Came: now})
+			if test.wait > 0 {
+				test.want.Reset = now.Add(test.wait)
+			}
+			got.Limit, got.Asked = 0, time.Time{}
+			if ok != test.ok || got != test.want {
+				t.Errorf("got %+v, %t, want %+v, %t", got, ok, test.want, test.ok)
+			}
+		})
+	}
+}
+
+// What a cache has kept tells of calls before it was made.
+func TestParseRateLimitSaysWhenTheCallWasMade(t *testing.T) {
+	now := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+	asked := now.Add(-time.Second)
+	for age, want := range map[string]time.Time{"0": asked, "60": now.Add(-time.Minute)} {
+		h := header("X-RateLimit-Remaining: 5\nX-RateLimit-Reset: 600\nAge: " + age)
+		if got, _ := taskpool.ParseRateLimit(taskpool.Answer{Status: 200, Header: h, Asked: asked, Came: now}); !got.Asked.Equal(want) {
+			t.Errorf("age %s: got %v, want %v", age, got.Asked, want)
+		}
+	}
+}
+
+// Each row is what an API documents, but for the times: nothing remains for so long.
+func TestParseRateLimitReadsWhatAPIsSend(t *testing.T) {
+	now := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC) // 1772366400
+	for _, test := range []struct {
+		api    string
+		want   time.Duration
+		name   string
+		header string
+	}{
+		{"GitHub", 5 * time.Minute, "search", "X-RateLimit-Limit: 30\nX-RateLimit-Remaining: 0\nX-RateLimit-Used: 30\nX-RateLimit-Resource: search\nX-RateLimit-Reset: 1772366700"},
+		{"X, per day", time.Hour, "user-24hour", "X-Rate-Limit-Limit: 1080000\nX-Rate-Limit-Remaining: 1079999\nX-Rate-Limit-Reset: 1772366700\nX-User-Limit-24hour-Limit: 25\nX-User-Limit-24hour-Remaining: 0\nX-User-Limit-24hour-Reset: 1772370000"},
+		{"Mastodon", 5 * time.Minute, "", "X-RateLimit-Limit: 300\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 2026-03-01T12:05:00.000000Z"},
+		{"Vimeo", 5 * time.Minute, "", "X-RateLimit-Limit: 100\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 2026-03-01T12:05:00+00:00"},
+		{"Atlassian", 5 * time.Minute, "", "X-RateLimit-Limit: 100\nX-RateLimit-Remaining: 0\nX-RateLimit-NearLimit: true\nX-RateLimit-Reset: 2026-03-01T12:05Z"},
+		{"Atlassian, a window", time.Minute, "", "X-RateLimit-Limit: 10\nX-RateLimit-Remaining: 0\nX-RateLimit-Interval-Seconds: 60\nX-RateLimit-FillRate: 10"},
+		{"OpenAI", 6 * time.Minute, "", "X-RateLimit-Limit-Requests: 60\nX-RateLimit-Remaining-Requests: 0\nX-RateLimit-Reset-Requests: 6m0s\nX-RateLimit-Limit-Tokens: 150000\nX-RateLimit-Remaining-Tokens: 149984\nX-RateLimit-Reset-Tokens: 12ms"},
+		{"OpenAI, tokens", 12 * time.Millisecond, "tokens", "X-RateLimit-Remaining-Requests: 59\nX-RateLimit-Reset-Requests: 1s\nX-RateLimit-Remaining-Tokens: 0\nX-RateLimit-Reset-Tokens: 12ms"},
+		{"Azure OpenAI", 7 * time.Second, "", "Retry-After: 7\nRetry-After-Ms: 7000"},
+		{"Azure, Cosmos DB", 7100 * time.Millisecond, "", "X-Ms-Retry-After-Ms: 7100"},
+		{"Azure, Resource Manager", 17 * time.Second, "subscription-reads", "X-Ms-Ratelimit-Remaining-Subscription-Reads: 0\nRetry-After: 17"},
+		{"Anthropic", 5 * time.Minute, "anthropic", "Anthropic-Ratelimit-Requests-Limit: 60\nAnthropic-Ratelimit-Requests-Remaining: 0\nAnthropic-Ratelimit-Requests-Reset: 2026-03-01T12:05:00Z\nAnthropic-Ratelimit-Tokens-Remaining: 0\nAnthropic-Ratelimit-Tokens-Reset: 2026-03-01T12:01:00Z"},
+		{"Docker Hub", 6 * time.Hour, "", "RateLimit-Limit: 100;w=21600\nRateLimit-Remaining: 0;w=21600\nDocker-RateLimit-Source: 192.0.2.1"},
+		{"Docker Hub, abuse", time.Minute, "", "Date: Sun, 01 Mar 2026 12:00:00 GMT\nRetry-After: 1772366460\nX-RateLimit-Limit: 180\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1772366460"},
+		{"Discord", 2 * time.Second, "abcd1234", "X-RateLimit-Limit: 5\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1772366401.123\nX-RateLimit-Reset-After: 1.123\nX-RateLimit-Bucket: abcd1234"},
+		{"Discord, for all", 65 * time.Second, "global", "Retry-After: 65\nX-RateLimit-Global: true\nX-RateLimit-Scope: global"},
+		{"Shopify", 2 * time.Second, "shopify-shop", "X-Shopify-Shop-Api-Call-Limit: 40/40\nRetry-After: 2.0"},
+		{"HubSpot", 10 * time.Second, "hubspot", "X-HubSpot-RateLimit-Daily: 250000\nX-HubSpot-RateLimit-Daily-Remaining: 249500\nX-HubSpot-RateLimit-Max: 100\nX-HubSpot-RateLimit-Remaining: 0\nX-HubSpot-RateLimit-Interval-Milliseconds: 10000"},
+		{"HubSpot, per day", 24 * time.Hour, "hubspot-daily", "X-HubSpot-RateLimit-Daily: 250000\nX-HubSpot-RateLimit-Daily-Remaining: 0\nX-HubSpot-RateLimit-Remaining: 90"},
+		{"BigCommerce", 15 * time.Second, "", "X-Rate-Limit-Requests-Left: 0\nX-Rate-Limit-Requests-Quota: 150\nX-Rate-Limit-Time-Reset-Ms: 15000\nX-Rate-Limit-Time-Window-Ms: 30000"},
+		{"Linear", 30 * time.Second, "", "X-RateLimit-Requests-Limit: 1500\nX-RateLimit-Requests-Remaining: 0\nX-RateLimit-Requests-Reset: 1772366430000\nX-RateLimit-Complexity-Remaining: 9"},
+		{"Brevo", 30 * time.Second, "sib", "X-Sib-Ratelimit-Limit: 1000\nX-Sib-Ratelimit-Remaining: 0\nX-Sib-Ratelimit-Reset: 30"},
+		{"Zendesk, an endpoint", time.Minute, "zendesk-tickets-index", "Zendesk-RateLimit-Tickets-Index: total=100; remaining=0; resets=60"},
+		{"Slack, Stripe, Twilio", 30 * time.Second, "", "Retry-After: 30"},
+		{"Datadog, the field twice", 7 * time.Second, "", "X-RateLimit-Limit: 100\nX-RateLimit-Period: 60\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 7\nX-RateLimit-Reset: 7"},
+		{"two gateways in one field", time.Minute, "", "X-RateLimit-Remaining: 99, 0\nX-RateLimit-Reset: 1, 60"},
+		{"used, of a limit", time.Minute, "", "X-RateLimit-Limit: 10\nX-RateLimit-Used: 12\nX-RateLimit-Reset: 60"},
+		{"used up and more", time.Minute, "", "X-RateLimit-Limit: 60\nX-RateLimit-Remaining: -3\nX-RateLimit-Reset: 60"},
+		{"as PHP prints a number", time.Minute, "", "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1.77236646E+9"},
+		{"Go, RFC 1123 in UTC", 30 * time.Second, "", "Retry-After: Sun, 01 Mar 2026 12:00:30 UTC"},
+		{"a numeric zone", 30 * time.Second, "", "Retry-After: Sun, 01 Mar 2026 12:00:30 +0000"},
+		{"a day of one digit", 30 * time.Second, "", "Retry-After: Sun, 1 Mar 2026 12:00:30 GMT"},
+		{"lower case", 30 * time.Second, "", "Retry-After: sun, 01 mar 2026 12:00:30 gmt"},
+		{"a leap second", time.Minute, "", "Retry-After: Sun, 01 Mar 2026 12:00:60 GMT"},
+		{"ISO 8601 in Retry-After", 30 * time.Second, "", "Retry-After: 2026-03-01T12:00:30Z"},
+		{"a duration in Retry-After", time.Minute, "", "Retry-After: 1m0s"},
+		{"two dates in a line", 30 * time.Second, "", "Retry-After: Sun, 01 Mar 2026 12:00:20 GMT, Sun, 01 Mar 2026 12:00:30 GMT"},
+		{"two lines, of a proxy and the API", 30 * time.Second, "", "Retry-After: 5\nRetry-After: 30"},
+	} {
+		t.Run(test.api, func(t *testing.T) {
+			got, ok := taskpool.ParseRateLimit(taskpool.Answer{Header: header(test.header), Came: now})
+			if wait := got.Reset.Sub(now); !ok || got.Remaining != 0 || wait != test.want || got.Name != test.name || got.Unread != "" {
+				t.Errorf("got %+v, %t, want nothing to remain for %v, of %q", got, ok, test.want, test.name)
+			}
+		})
 	}
 }
 
 func FuzzParseRateLimit(f *testing.F) {
 	const now = 1772366400
-	add := func(sec int64, lines string) {
-		h := header(lines)
-		f.Add(sec, h.Get("Date"), h.Get("Retry-After"), h.Get("RateLimit"), h.Get("RateLimit-Policy"),
-			h.Get("X-RateLimit-Limit"), h.Get("X-RateLimit-Remaining"), h.Get("X-RateLimit-Reset"))
+	for _, lines := range []string{
+		"", "Retry-After: 30", "Retry-After: 99999999999999999999", "Retry-After-Ms: 1e300", "Age: 1\nRetry-After: 2",
+		"Date: Sun, 01 Mar 2026 12:00:00 GMT\nRetry-After: Sun, 01 Mar 2026 12:00:30 GMT",
+		"Date: Sunday, 01-Mar-26 12:00:00 GMT\nRetry-After: Sun Mar  1 12:00:60 2026",
+		"RateLimit: \"default\";r=50;t=30\nRateLimit-Policy: \"default\";q=100;w=60",
+		"RateLimit: \"a\\\"\";r=0, b;r=1;t=2\nRateLimit-Policy: \"a\\\"\";q=100;w=60;qu=\"content-bytes\";pk=:Zm9v:, b;q=1.5",
+		"RateLimit: limit=100, remaining=50, reset=30\nRateLimit-Policy: 100;w=60",
+		"X-RateLimit-Limit: 60\nX-RateLimit-Remaining: 56\nX-RateLimit-Reset: 1772368873",
+		"X-RateLimit-Limit: 60, 60;w=1\nX-RateLimit-Remaining: 5.5\nX-RateLimit-Reset-After: 6m0s",
+		"X-Shopify-Shop-Api-Call-Limit: 40/40\nX-Ms-RateLimit-Remaining-Resource: a/b;1,c/d;0",
+		"X-HubSpot-RateLimit-Daily: 5\nX-HubSpot-RateLimit-Daily-Remaining: -1\nX-RateLimit-Interval-Milliseconds: 1e4",
+		"Zendesk-RateLimit-Tickets-Index: total=100; remaining=99; resets=60\nX-RateLimit-Global: true",
+	} {
+		f.Add(int64(now), 429, lines)
+		f.Add(int64(0), 200, lines)
 	}
-	add(now, "")
-	add(now, "Retry-After: 30")
-	add(now, "Retry-After: 99999999999999999999")
-	add(now, "Date: Sun, 01 Mar 2026 12:00:00 GMT\nRetry-After: Sun, 01 Mar 2026 12:00:30 GMT")
-	add(now, "Date: Sunday, 01-Mar-26 12:00:00 GMT\nRetry-After: Sun Mar  1 12:00:30 2026")
-	add(now, "RateLimit: \"default\";r=50;t=30\nRateLimit-Policy: \"default\";q=100;w=60")
-	add(now, "RateLimit: \"a\\\"\";r=0, b;r=1;t=2\nRateLimit-Policy: \"a\\\"\";q=100;w=60;qu=\"content-bytes\";pk=:Zm9v:, b;q=1.5")
-	add(now, "RateLimit: limit=100, remaining=50, reset=30\nRateLimit-Policy: 100;w=60")
-	add(now, "X-RateLimit-Limit: 60\nX-RateLimit-Remaining: 56\nX-RateLimit-Reset: 1772368873")
-	add(now, "Date: Sat, 03 Mar 1973 09:46:39 GMT\nX-RateLimit-Limit: 60, 60;w=1\nX-RateLimit-Remaining: 5.5\nX-RateLimit-Reset: 100000000000")
-	add(0, "Date: Fri, 31 Dec 9999 23:59:59 GMT\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1")
-	add(1<<37, "Date: Sat, 01 Jan 0000 00:00:00 GMT\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 99999999999999999999")
-	f.Fuzz(func(t *testing.T, sec int64, date, retryAfter, rateLimit, policy, limit, remaining, reset string) {
+	f.Fuzz(func(t *testing.T, sec int64, status int, lines string) {
 		now := time.Unix(sec%(1<<38), 0) // to the year 10680, as a clock may say
-		for _, family := range []string{"Ratelimit-", "X-Ratelimit-", "X-Rate-Limit-"} {
-			h := http.Header{
-				"Date": {date}, "Retry-After": {retryAfter}, "Ratelimit": {rateLimit}, "Ratelimit-Policy": {policy},
-				family + "Limit": {limit}, family + "Remaining": {remaining}, family + "Reset": {reset},
-			}
-			got, ok := taskpool.ParseRateLimit(h.Get, now)
-			if !ok {
-				if got != (taskpool.RateLimit{}) {
-					t.Errorf("got %+v with false, want the zero RateLimit", got)
-				}
-				continue
-			}
-			if got.Limit < 0 || got.Limit > math.MaxInt32 || got.Remaining < 0 || got.Remaining > math.MaxInt32 {
-				t.Errorf("got %+v, want counts between 0 and %d", got, math.MaxInt32)
-			}
-			if wait := got.Reset.Sub(now); wait <= 0 || wait > 24*time.Hour {
-				t.Errorf("got a reset %v after now, want one within 24 h", wait)
-			}
-			if again, ok := taskpool.ParseRateLimit(h.Get, now); !ok || again != got {
-				t.Errorf("got %+v, then %+v, %t of the same header", got, again, ok)
-			}
-			// A clock that is off makes no difference where the server tells its own.
-			if _, err := time.Parse(http.TimeFormat, date); err == nil && len(date) == len(http.TimeFormat) {
-				off := now.Add(time.Hour)
-				if got2, ok := taskpool.ParseRateLimit(h.Get, off); !ok || !got2.Reset.Equal(got.Reset.Add(time.Hour)) {
-					t.Errorf("got %+v, and %+v, %t with a clock that is an hour ahead", got, got2, ok)
-				}
-			}
+		a := taskpool.Answer{Status: status, Header: header(lines), Came: now}
+		got, ok := taskpool.ParseRateLimit(a)
+		switch {
+		case !ok && (got.Limit != 0 || got.Remaining != 0 || got.Refused || !got.Reset.IsZero() || got.Name != ""):
+			t.Errorf("got %+v with false", got)
+		case got.Limit < 0 || got.Limit > math.MaxInt32 || got.Remaining < 0 || got.Remaining > math.MaxInt32:
+			t.Errorf("got %+v, want counts between 0 and %d", got, math.MaxInt32)
+		case got.Per < 0 || got.Per > 24*time.Hour:
+			t.Errorf("got %+v, want a window of 24 h at most", got)
+		case got.Refused && got.Remaining > 0:
+			t.Errorf("got %+v, want nothing to remain after a refusal", got)
+		}
+		if wait := got.Reset.Sub(now); !got.Reset.IsZero() && (wait <= 0 || wait > 24*time.Hour) {
+			t.Errorf("got a reset %v after now, want one within 24 h", wait)
+		}
+		// Nothing that is in it makes a refusal none, but that a cache has kept it.
+		if status == 429 && !got.Refused && http.Header(a.Header).Get("Age") == "" && http.Header(a.Header).Get("X-From-Cache") == "" {
+			t.Errorf("got %+v, %t of a 429", got, ok)
+		}
+		if again, ok2 := taskpool.ParseRateLimit(a); ok2 != ok || again != got { // though maps have no order
+			t.Errorf("got %+v, %t, then %+v, %t of the same answer", got, ok, again, ok2)
 		}
 	})
 }
@@ -416,7 +537,7 @@ func ExampleParseRateLimit() {
 	h := http.Header{} // of a response: resp.Header
 	h.Set("RateLimit-Policy", `"burst";q=100;w=60, "daily";q=1000;w=86400`)
 	h.Set("RateLimit", `"burst";r=50;t=30, "daily";r=2;t=3600`)
-	if limit, ok := taskpool.ParseRateLimit(h.Get, now); ok {
+	if limit, ok := taskpool.ParseRateLimit(taskpool.Answer{Header: h, Came: now}); ok {
 		// Inside a task: taskpool.Throttle(ctx, limit)
 		fmt.Printf("%d of %d calls until %s\n", limit.Remaining, limit.Limit, limit.Reset.Format(time.TimeOnly))
 	}

@@ -103,7 +103,7 @@ func (p *Pool) again(j *fullJob, err error) (wait time.Duration, again bool) {
 			p.logHookPanic(j.ctx(), "Retry", v)
 		}
 	}()
-	return j.Retry.Next(int(j.attempts), err)
+	return j.Retry.Next(j.attempt(), err)
 }
 
 func (p *Pool) logRetry(ctx context.Context, j *job, err error, wait time.Duration) {

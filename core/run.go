@@ -56,15 +56,16 @@ func (j *job) endErr() error {
 // time, and reports whether it did.
 func (j *job) missesInLaneLocked(p *Pool) bool {
 	f := j.full()
-	if f == nil || f.Lane == "" || p.ending.due == endless {
+	if f == nil || f.stay == nil || p.ending.due == endless {
 		return false
 	}
-	l := p.lanes[f.Lane]
+	l := f.stay.lane
 	if !l.missesLocked(ticks()) {
 		return false
 	}
 	j.giveUpLocked()
 	l.waiting--
+	p.agedLocked(l)
 	p.wakeLaneLocked(l)
 	return true
 }
@@ -72,8 +73,8 @@ func (j *job) missesInLaneLocked(p *Pool) bool {
 func (j *fullJob) startedLocked(p *Pool) {
 	j.failed = nil
 	j.attempts++
-	if j.Lane != "" {
-		p.lanes[j.Lane].startLocked(j)
+	if j.stay != nil {
+		j.stay.lane.startLocked(j)
 	}
 	if t := j.timeout(p); t > 0 {
 		p.alarms.set(&j.alarm, later(later(j.started, t), farewell))
@@ -87,16 +88,15 @@ func (j *fullJob) stoppedLocked(p *Pool) {
 		j.overrun = false
 		p.overrun--
 	}
-	if j.lane != nil {
-		j.lane.endLocked(p, j)
+	if j.stay != nil && j.stay.running {
+		j.stay.lane.endLocked(p, j)
 	}
 }
 
 // alarmLocked is told when the job's alarm rings.
 func (j *fullJob) alarmLocked(now int64) {
 	p := j.scope.pool
-	waited := j.waits
-	switch waited {
+	switch j.waits {
 	case waitsDelay:
 		p.delayed--
 	case waitsRetry:
@@ -110,9 +110,6 @@ func (j *fullJob) alarmLocked(now int64) {
 	j.waits = waitsNot
 	p.queued++
 	j.scope.queueJobLocked(&j.job)
-	if waited == waitsRetry && j.Lane != "" {
-		p.lanes[j.Lane].retrying-- // not before: the lane would be forgotten
-	}
 }
 
 // timeout is the limit of one run; 0 or less if there is none.
@@ -178,10 +175,6 @@ func (w *worker) retry() bool {
 	j.failed = &failedRun{err: w.err, ended: now}
 	p.takeInLocked() // one more waits
 	w.freeLocked()
-	lane := j.lane
-	if lane != nil {
-		lane.retrying++
-	}
 	j.stoppedLocked(p)
 	p.retried++
 	w.scope, w.job, w.derived, w.fate, w.err, w.step = nil, nil, nil, 0, nil, stepNone
@@ -192,9 +185,6 @@ func (w *worker) retry() bool {
 	} else {
 		p.queued++
 		s.queueJobLocked(&j.job)
-		if lane != nil {
-			lane.retrying--
-		}
 	}
 	p.grantLocked()
 	return true

@@ -45,12 +45,11 @@ type fullJob struct {
 	Job
 	alarm    alarm
 	failed   *failedRun // the last one, if it is to run again
-	lane     *lane      // while it runs
+	stay     *stay      // in its lane, from its acceptance to its end; nil without one
 	attempts int32
 	waits    waits
 	overrun  bool // it runs on after its timeout
 	late     bool // it has failed, and Done leaves no time for another run
-	answered bool // in this run it has told its lane what an API answered
 }
 
 type failedRun struct {

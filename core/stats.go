@@ -26,7 +26,7 @@ type Stats struct {
 }
 
 // Stats returns the pool's numbers, all of the same moment. It locks the pool
-// while it looks at the scopes and lanes that have queued tasks.
+// while it looks at the scopes and lanes that have tasks for a free worker.
 func (p *Pool) Stats() Stats {
 	if !p.made() {
 		return Stats{}
@@ -49,10 +49,8 @@ func (p *Pool) statsLocked() Stats {
 			look(l)
 		}
 	}
-	for _, lane := range p.lanes { // a blocked one is in no ring
-		for i := range lane.lines {
-			look(&lane.lines[i])
-		}
+	if t := p.oldestInLanesLocked(); t != 0 && (since == 0 || t < since) { // a blocked lane is in no ring
+		since = t
 	}
 	s := Stats{
 		Workers: p.workers, Running: p.running, Queued: p.queued, Staged: p.staged,

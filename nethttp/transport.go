@@ -2,7 +2,6 @@ package httppool
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
@@ -15,8 +14,10 @@ import (
 //
 // It sends each request as it is, once, and gives back the answer as it is,
 // whatever the status: a 429 or a 503 paces the lane, and it is the task that
-// decides whether to try again. What is held is what the lane starts next, never
-// a request: one made outside of a task or of a lane is simply sent.
+// decides whether to try again, as by what CheckResponse returns. What is held is
+// what the lane starts next, never a request: one made outside of a task or of a
+// lane is simply sent. The answer of another host, to which a redirect has led, says
+// nothing of the lane's API.
 type Transport struct {
 	Base http.RoundTripper // what sends the requests; nil means http.DefaultTransport
 }
@@ -24,20 +25,26 @@ type Transport struct {
 // RoundTrip sends the request through Base. The lane is paced when it returns,
 // before the response's body is read.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	asked := time.Now()
 	resp, err := t.base().RoundTrip(req)
-	if err != nil || resp == nil {
+	if err != nil || resp == nil || elsewhere(req) {
 		return resp, err
 	}
-	get := func(name string) string {
-		if name == "Retry-After" && resp.StatusCode < http.StatusBadRequest {
-			return "" // it is the result that takes time (202), or a redirect
-		}
-		return strings.Join(resp.Header.Values(name), ", ") // a list may come in several lines: RFC 9110, section 5.3
-	}
-	if limit, ok := taskpool.ParseRateLimit(get, time.Now()); ok {
-		taskpool.Throttle(req.Context(), limit)
-	}
+	// What is no hint is told, too: that the call was accepted.
+	limit, _ := taskpool.ParseRateLimit(taskpool.Answer{Status: resp.StatusCode, Header: resp.Header, Asked: asked, Came: time.Now()})
+	taskpool.Throttle(req.Context(), limit)
 	return resp, nil
+}
+
+// elsewhere reports whether redirects have led from the host that was asked to
+// another one. An http.Client notes in each request the answer that has led to it
+// (net/http, Request.Response).
+func elsewhere(req *http.Request) bool {
+	first := req
+	for first.Response != nil && first.Response.Request != nil && first.Response.Request != first {
+		first = first.Response.Request
+	}
+	return first.URL != nil && req.URL != nil && first.URL.Host != req.URL.Host
 }
 
 // CloseIdleConnections closes those of Base, if it has such a method, so that

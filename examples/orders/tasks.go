@@ -12,6 +12,7 @@ import (
 	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
+	httppool "github.com/elite-libs/taskpool/nethttp"
 	"gocloud.dev/blob"
 )
 
@@ -19,6 +20,10 @@ const (
 	receiptTimeout = 30 * time.Second
 	partnerTimeout = 10 * time.Second
 )
+
+// PartnerLane is the lane of the tasks that call the partner. If the client's Transport is an httppool.Transport, it is
+// paced by what the partner answers.
+const PartnerLane = "partner"
 
 // jobs is what an order leaves to the background.
 func (s *Service) jobs(rec *record) []taskpool.Job {
@@ -63,7 +68,7 @@ func (s *Service) receipt(ctx context.Context, rec *record) error {
 		return err
 	}
 	notify := func(ctx context.Context) error { return s.notify(ctx, rec) }
-	err := rec.submit(taskpool.FromContext(ctx), taskpool.Job{Name: "notify", Run: notify, Timeout: partnerTimeout})
+	err := rec.submit(taskpool.FromContext(ctx), taskpool.Job{Name: "notify", Run: notify, Timeout: partnerTimeout, Lane: PartnerLane, Retry: ifRefused})
 	if errors.Is(err, taskpool.ErrOverloaded) {
 		// No room for a job of its own, and the partner must hear of it: this worker goes on.
 		return notify(ctx)
@@ -107,8 +112,18 @@ func (s *Service) notify(ctx context.Context, rec *record) error {
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10)) // so that the connection can be used again; its error changes nothing
+	if err := httppool.CheckResponse(resp); err != nil {
+		return fmt.Errorf("orders: partner not notified: it answered %s: %w", resp.Status, err)
+	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return fmt.Errorf("orders: partner not notified: it answered %s", resp.Status)
 	}
 	return nil
+}
+
+// ifRefused tries again what the partner has refused for its limit: it has not heard of it. After any other error it may
+// have, and is not to hear of it twice.
+func ifRefused(attempt int, err error) (time.Duration, bool) {
+	status := (*httppool.StatusError)(nil)
+	return 0, errors.As(err, &status) && status.Code == http.StatusTooManyRequests && attempt < 5
 }

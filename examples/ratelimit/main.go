@@ -4,8 +4,8 @@
 //   - mirror.run: the jobs share a lane.
 //   - mirror.copy: the client's httppool.Transport tells the lane what each answer says of the limit. No task sleeps,
 //     and no worker is held by one that waits.
-//   - refused: a 403 or 429 all the same, as in the first burst, when nothing is known yet, is a retry that comes when
-//     the API says.
+//   - httppool.CheckResponse: a 403 or 429 all the same, as in the first burst, when nothing is known yet, is a retry
+//     that comes when the API says, and uses up no attempt.
 //
 // The API is inside the program, on a loopback port (api.go).
 package main

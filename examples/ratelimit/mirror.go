@@ -41,7 +41,7 @@ func (m *mirror) run(ctx context.Context, repos []string, atOnce int) error {
 		Name:       "mirror",
 		Workers:    atOnce,
 		QueueLimit: len(repos),
-		Lanes:      map[string]taskpool.Lane{"github": {Limit: atOnce}}, // a pool that does other things too has more workers
+		Lanes:      map[string]taskpool.Lane{"github": {Limit: atOnce, Queue: -1}}, // a pool that does other things too has more workers
 	})
 	m.all = len(repos)
 	jobs := make([]taskpool.Job, len(repos))
@@ -49,7 +49,7 @@ func (m *mirror) run(ctx context.Context, repos []string, atOnce int) error {
 		jobs[i] = taskpool.Job{
 			Name:  repo,
 			Lane:  "github",
-			Retry: taskpool.Backoff(5, time.Second, time.Minute),
+			Retry: taskpool.Backoff(5, time.Second, time.Minute), // of other errors: refusals do not count
 			Run:   func(ctx context.Context) error { return m.copy(ctx, repo) },
 		}
 	}
@@ -74,12 +74,8 @@ func (m *mirror) copy(ctx context.Context, repo string) error {
 		return err
 	}
 	defer resp.Body.Close()
-	switch resp.StatusCode {
-	case http.StatusOK:
-	case http.StatusForbidden, http.StatusTooManyRequests:
-		return refused(resp)
-	default:
-		return taskpool.Permanent(fmt.Errorf("%s", resp.Status))
+	if err := httppool.CheckResponse(resp); err != nil {
+		return err // for a refusal it says when to come again; a 403 for another reason is an answer
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
@@ -87,16 +83,6 @@ func (m *mirror) copy(ctx context.Context, repo string) error {
 	}
 	m.keep(repo, string(body), resp.Header)
 	return nil
-}
-
-// refused is the error of an answer that may be one of too many requests: then it says when to come again.
-func refused(resp *http.Response) error {
-	err := fmt.Errorf("%s", resp.Status)
-	limit, ok := taskpool.ParseRateLimit(resp.Header.Get, time.Now())
-	if !ok || limit.Remaining > 0 {
-		return taskpool.Permanent(err) // forbidden for another reason, which no waiting mends
-	}
-	return taskpool.RetryAfter(err, time.Until(limit.Reset))
 }
 
 // keep keeps a copy and prints how far it all is.

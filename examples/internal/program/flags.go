@@ -21,6 +21,7 @@ type options struct {
 	queue    int
 	limit    time.Duration
 	slow     time.Duration
+	rate     int
 }
 
 // parseFlags writes nothing but the help that was asked for; then its error is [flag.ErrHelp].
@@ -36,6 +37,7 @@ func parseFlags(args []string, stdout io.Writer) (options, error) {
 	fs.IntVar(&o.queue, "queue", 10_000, "tasks that wait; beyond that an order is answered with 503")
 	fs.DurationVar(&o.limit, "limit", 25*time.Second, "time to finish requests and tasks after SIGTERM or Ctrl-C")
 	fs.DurationVar(&o.slow, "slow", 300*time.Millisecond, "how long the partner inside this program takes to answer")
+	fs.IntVar(&o.rate, "partner-limit", 0, "orders in a second that the partner inside this program hears of; what comes beyond is refused, and waits in its lane. 0 means no limit")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fs.SetOutput(stdout)
@@ -53,6 +55,8 @@ func parseFlags(args []string, stdout io.Writer) (options, error) {
 		return options{}, errors.New("-queue must be 1 or more")
 	case o.limit <= 0:
 		return options{}, errors.New("-limit must be more than 0")
+	case o.rate < 0:
+		return options{}, errors.New("-partner-limit cannot be negative")
 	case o.slow < 0:
 		return options{}, errors.New("-slow cannot be negative")
 	case o.durable == "sqlite" && strings.Contains(o.receipts, "://"):

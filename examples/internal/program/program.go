@@ -19,6 +19,7 @@ import (
 	"github.com/elite-libs/taskpool/core/poolpage"
 	"github.com/elite-libs/taskpool/core/riverpool"
 	"github.com/elite-libs/taskpool/examples/orders"
+	httppool "github.com/elite-libs/taskpool/nethttp"
 )
 
 // Program is what a framework's main serves with.
@@ -83,7 +84,7 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 	}
 	defer receipts.Close()
 	if opts.partner == "" {
-		partner, err := startPartner(opts.slow, log)
+		partner, err := startPartner(opts.slow, opts.rate, log)
 		if err != nil {
 			return err
 		}
@@ -107,6 +108,7 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 		Name:       "orders",
 		Workers:    opts.workers,
 		QueueLimit: opts.queue,
+		Lanes:      map[string]taskpool.Lane{orders.PartnerLane: {}}, // its limit is what the partner's answers say
 		Logger:     log,
 		Hooks:      hooks(log, cuts),
 	})
@@ -144,7 +146,7 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 func newClient(workers int) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = workers
-	return &http.Client{Transport: transport}
+	return &http.Client{Transport: &httppool.Transport{Base: transport}} // it paces the lane of the orders' tasks
 }
 
 // reachable is an address to connect to: one that listens everywhere is found on localhost.
