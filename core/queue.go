@@ -314,16 +314,22 @@ func (r *rings) choose() level {
 	if r.used == 1<<normal {
 		return normal
 	}
-	for of := low; of > high; of-- {
-		if r.passed[of] >= mostPassed[of] && r.used&(1<<of) != 0 {
-			return of
-		}
+	if r.due(low, 0) || r.due(normal, 0) && r.due(low, 1) { // one turn: two in a row would pass over High twice
+		return low
+	}
+	if r.due(normal, 0) {
+		return normal
 	}
 	first := high
 	for r.used&(1<<first) == 0 {
 		first++
 	}
 	return first
+}
+
+// due reports whether it is the turn of a priority when so many more have started.
+func (r *rings) due(of level, more uint8) bool {
+	return r.used&(1<<of) != 0 && r.passed[of]+more >= mostPassed[of]
 }
 
 // started counts a start; that a priority was looked at is none. The turn of a low
