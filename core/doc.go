@@ -49,7 +49,8 @@
 //
 // The context of a task has the values of the context that its scope was taken
 // from, and is not canceled when the request ends. It is canceled by the task's
-// timeout and by a [Pool.Done] that ran out of time; [context.Cause] says which.
+// timeout and by a [Pool.Done] that ran out of time, and it ends when the task has;
+// [context.Cause] says which.
 // Nothing stops a task that does not heed its context: it keeps its worker until
 // it returns.
 //
@@ -71,7 +72,7 @@
 // as [Pool.Stats] shows. Panics and runtime.Goexit in a task are that task's
 // fate: they harm no worker, no waiter and no other task. The ledger lives in
 // memory: a crash of the process loses what had not run. Work that must survive
-// a crash needs a durable queue.
+// a crash is for package riverpool, beside this one, which stores it.
 //
 // A task that failed or panicked is logged once, to Config.Logger, and so is one that
 // a Done cut short or gave up. A [Report] and [Hooks] tell the program.

@@ -207,10 +207,10 @@ func (j *job) settle(f Fate, err error) {
 	if j.promise == nil {
 		return
 	}
-	switch {
-	case f == FateDiscarded:
+	switch f {
+	case FateDiscarded:
 		err = ErrDiscarded
-	case f == FateSucceeded:
+	case FateSucceeded:
 		err = nil
 	}
 	j.promise.settle(err)

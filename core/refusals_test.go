@@ -91,7 +91,7 @@ func TestNilContextIsTheBackground(t *testing.T) {
 		var none context.Context
 		_, s := begin(p, none)
 		must(t, s.Add(sleeping(time.Second)))
-		_, err := s.Scope.Drain(none)
+		_, err := s.Drain(none)
 		must(t, err)
 		v, err := taskpool.Async(p, value(7, time.Second)).Await(none)
 		must(t, err)
@@ -133,7 +133,7 @@ func TestNoWaitCallsItsContextUnderTheLock(t *testing.T) {
 			ctx := asking{base, ask}
 			_, err := p.Drain(ctx)
 			wantErr(t, "Drain", err, base.Err())
-			_, err = s.Scope.Drain(ctx)
+			_, err = s.Drain(ctx)
 			wantErr(t, "Scope.Drain", err, base.Err())
 			_, err = taskpool.Async(p, value(1, time.Hour)).Await(ctx)
 			wantErr(t, "Await", err, base.Err())
