@@ -8,6 +8,7 @@ ADDR        ?= 127.0.0.1:8080
 DURABLE     ?=
 ARGS        ?=
 POSTGRES    := $(CURDIR)/core/riverpool/testdata/postgres
+ALONE       ?= -short -skip 'Conformance|Conforms|FaultyAdapter|Chaos|Programs|Kill'
 LINT        := v2.15.0
 VULN        := v1.9.0
 LINT_BIN    := .bin/golangci-lint-$(LINT)
@@ -40,8 +41,8 @@ fmt: go ## check that every file is formatted
 vet: go ## go vet over the workspace
 	$(GO) vet $(PACKAGES)
 
-alone: go ## build, vet and test each module as its users get it, without the workspace
-	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && GOWORK=off $(GO) build ./... && GOWORK=off $(GO) vet ./... && GOWORK=off $(POSTGRES) $(GO) test ./...); done
+alone: go ## build, vet and test each module as its users get it, without the workspace; what takes long is race's (ALONE='' for all)
+	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && GOWORK=off $(GO) build ./... && GOWORK=off $(GO) vet ./... && GOWORK=off $(POSTGRES) $(GO) test $(ALONE) ./...); done
 
 newest: go cc ## test Fiber on the newest fasthttp (fiber/fasthttp-newest.mod) and the newest peers (core/bench/newest.mod), which need Go 1.26
 	cd fiber && GOWORK=off $(GO) test -race -modfile=fasthttp-newest.mod ./...
