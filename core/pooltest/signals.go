@@ -135,7 +135,7 @@ func baseEnds(r *run) {
 	q := r.quartet()
 	s := r.serve(setup{base: base}, q.in(func(x Exchange) error {
 		in.open()
-		<-base.Done()
+		<-x.Context().Done() // the end of base comes first, and to this a moment later
 		return plain(x)
 	}))
 	c := s.dial()
