@@ -20,6 +20,7 @@ var elsewhere = map[string]string{
 	"taskpool.New":               "taskpool.ExampleConfig",
 	"taskpool.Outcome.Exact":     "httppool.ExampleTrack",
 	"taskpool.Outcome.Success":   "taskpool.ExampleScope_Fail",
+	"taskpool.Pool.FreeLane":     "taskpool.ExamplePool_Lanes",
 	"taskpool.Permanent":         "taskpool.ExampleBackoff",
 	"taskpool.Pool.Resume":       "taskpool.ExamplePool_Pause",
 	"taskpool.Report.Err":        "taskpool.ExamplePool_Drain",
