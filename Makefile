@@ -85,7 +85,7 @@ syscalls: go ## count the system calls of a request with the middleware and with
 	.bin/syscalls
 
 lanes: go ## lanes beside what knows the true limit, against servers of each kind, on virtual time (a minute)
-	cd core/bench && GOWORK=off $(GO) test -count=1 -v -run TestTable ./lanes
+	cd core/bench && LANES=1 GOWORK=off $(GO) test -count=1 -v -run TestTable ./lanes
 
 compare: go ## build .bin/compare, which bench runs: its flags choose what is measured
 	cd core/bench && GOWORK=off $(GO) build -modfile=newest.mod -o $(CURDIR)/.bin/compare ./cmd/compare

@@ -83,7 +83,7 @@ func Hooks(o Options) (taskpool.Hooks, error) {
 	return taskpool.Hooks{Run: in.run, Ended: in.end}, nil
 }
 
-// run is Hooks.Run. It does not recover: a panic passes with its stack.
+// run is Hooks.Run. A panic of the task is an error here, a runtime.Goexit passes through.
 func (in *instruments) run(ctx context.Context, name string, next taskpool.Task) (err error) {
 	of := in.names.get(name)
 	options := of.start
@@ -100,7 +100,7 @@ func (in *instruments) run(ctx context.Context, name string, next taskpool.Task)
 		failed := ""
 		switch {
 		case !returned:
-			failed = "panic" // or a runtime.Goexit
+			failed = "goexit"
 		case err != nil:
 			failed = errorType(err)
 		}

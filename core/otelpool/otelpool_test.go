@@ -177,7 +177,7 @@ func TestEveryRunIsASpanUnderTheRequestsOwn(t *testing.T) {
 			}
 			want = append(want, "process "+name+": "+line+" "+status)
 		}
-		add("boom", "panic", "", "normal", "Error panic", 1, 0)
+		add("boom", "panic", "", "normal", "Error taskpool: the task panicked: x", 1, 0)
 		add("charge", "otelpool_test.declined", "", "normal", "Error bank: declined", 1, 0)
 		add("charge", "otelpool_test.declined", "", "normal", "Error bank: declined", 2, 60)
 		add("receipt", "", "taskpool.lane=mail ", "high", "Unset ", 1, 1)
