@@ -44,10 +44,12 @@ func proxied(t *testing.T) http.Handler {
 
 func TestReverseProxy(t *testing.T) {
 	up := proxied(t)
+	// The backend's own 100 is passed on beside the server's, if it comes before the body has been sent.
+	relayed := map[string]request{"100-continue": {unlike: "one 100 or two"}}
 	run(t, []combo{
-		{name: "ReverseProxy", parsed: true, build: func(p *party) http.Handler { return p.net(p.staged(up)) }},
-		{name: "ReverseProxy, traced", parsed: true, build: func(p *party) http.Handler { return p.net(traced(p.staged(up))) }},
-		{name: "ReverseProxy in chi", parsed: true, build: func(p *party) http.Handler { return p.inChiWith(up) }},
+		{name: "ReverseProxy", parsed: true, except: relayed, build: func(p *party) http.Handler { return p.net(p.staged(up)) }},
+		{name: "ReverseProxy, traced", parsed: true, except: relayed, build: func(p *party) http.Handler { return p.net(traced(p.staged(up))) }},
+		{name: "ReverseProxy in chi", parsed: true, except: relayed, build: func(p *party) http.Handler { return p.inChiWith(up) }},
 	})
 }
 
