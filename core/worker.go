@@ -17,6 +17,10 @@ const (
 	minSlice = int64(100 * time.Microsecond)
 	maxSlice = int64(10 * time.Millisecond)
 
+	// Who waited for what it has ended is to run sooner than that: a scope's caller
+	// stands next in line on its processor, and would be the last to see an idle one.
+	wokenShare = 8
+
 	// The clock is read for every 4th task, and for every 16th while so many take no
 	// time to speak of: where long ones follow, the first pause is so much later.
 	minCheck = 4
@@ -46,6 +50,7 @@ type worker struct {
 	read  int64 // what it was
 	since int64 // ticks of the end of the last pause
 	slice int64 // how long to work before the next one
+	woke  bool  // it has ended what somebody waited for, who runs when it pauses
 	peers int   // busy workers, itself included, when it took what it has
 
 	// Protected by pool.mu.
@@ -99,6 +104,7 @@ func (w *worker) loop() (again bool) {
 			// Often the next task is a moment away, and cheaper to meet here
 			// than to start a worker for.
 			rechecked, p.seeking = true, true
+			w.woke = false
 			p.mu.Unlock()
 			runtime.Gosched()
 			p.lock()
@@ -220,9 +226,14 @@ func (w *worker) yield() {
 	if w.since == 0 {
 		w.since = now // many a worker has no more to do than this
 	}
-	if now-w.since < w.slice {
+	slice := w.slice
+	if w.woke {
+		slice /= wokenShare
+	}
+	if now-w.since < slice {
 		return
 	}
+	w.woke = false
 	runtime.Gosched()
 	w.since = ticks()
 	away := (w.since - now) / int64(w.peers)
@@ -348,6 +359,7 @@ func (w *worker) countLocked(f Fate, r *Result) {
 			w.job.settle(f, err)
 			w.job.endInheritance()
 		}
+		w.woke = w.woke || s.settled != nil && s.live == 0
 		s.liveEndedLocked()
 	}
 	p.settleLocked()
