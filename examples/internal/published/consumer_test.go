@@ -114,7 +114,6 @@ import (
 	"errors"
 	"log"
 	"net"
-	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
 	fastpool "github.com/elite-libs/taskpool/fiber/fasthttp"
@@ -126,7 +125,7 @@ func main() {
 		log.Fatal(err)
 	}
 	held := taskpool.Hold(taskpool.New(taskpool.Config{}), taskpool.HoldOptions{})
-	if err := fastpool.Serve(context.Background(), fastpool.App{}, ln, held, time.Second); !errors.Is(err, fastpool.ErrHold) {
+	if err := fastpool.Serve(context.Background(), fastpool.App{}, ln, held, fastpool.ServeOptions{}); !errors.Is(err, fastpool.ErrHold) {
 		log.Fatal(err)
 	}
 }
