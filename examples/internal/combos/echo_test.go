@@ -1,6 +1,8 @@
 package combos_test
 
 import (
+	"compress/gzip"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -52,11 +54,36 @@ type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
-func TestEcho(t *testing.T) {
-	own := append(usual(),
+// ofEcho is what Echo's combos are asked.
+func ofEcho() []request {
+	return append(usual(),
 		request{name: "c.JSON", raw: get("/json", "Accept-Encoding: gzip")},
 		request{name: "an error", raw: get("/failed", "Accept-Encoding: gzip")},
-		request{name: "c.Stream", raw: get("/reader")})
+		request{name: "c.Stream", raw: get("/reader")},
+		request{name: "POST, gzip", raw: post("/upload", zipped(payload), "Content-Encoding: gzip")})
+}
+
+func zipped(s string) string {
+	var b strings.Builder
+	w := gzip.NewWriter(&b)
+	_, _ = io.WriteString(w, s)
+	_ = w.Close()
+	return b.String()
+}
+
+// files is what those are asked that serve a directory with a file.txt.
+func files() []request {
+	return []request{
+		{name: "file", raw: get("/file.txt")},
+		{name: "range", raw: get("/file.txt", "Range: bytes=1-5")},
+		{name: "gzip", raw: get("/file.txt", "Accept-Encoding: gzip")},
+		{name: "none", raw: get("/none.txt")},
+		{name: "HEAD", raw: method(http.MethodHead, "/file.txt")},
+	}
+}
+
+func TestEcho(t *testing.T) {
+	own := ofEcho()
 	dumps := func(p *party) echo.MiddlewareFunc {
 		return middleware.BodyDump(func(_ echo.Context, in, out []byte) { p.saw("%d in, %d out", len(in), len(out)) })
 	}
@@ -115,12 +142,7 @@ func TestEchoServesOthers(t *testing.T) {
 	half := map[string]request{"abort": {unlike: absent}}
 	run(t, []combo{
 		{name: "Proxy", parsed: true, except: half, build: func(p *party) http.Handler { return p.inEcho(p.echo, p.staging, proxy()) }},
-		{name: "Static", requests: []request{
-			{name: "file", raw: get("/file.txt")},
-			{name: "range", raw: get("/file.txt", "Range: bytes=1-5")},
-			{name: "none", raw: get("/none.txt")},
-			{name: "HEAD", raw: method(http.MethodHead, "/file.txt")},
-		}, build: func(p *party) http.Handler {
+		{name: "Static", requests: files(), build: func(p *party) http.Handler {
 			e := echo.New()
 			e.Use(p.echo, p.staging, middleware.Static(dir))
 			return e

@@ -109,8 +109,9 @@ func TestUploads(t *testing.T) {
 	run(t, []combo{
 		{name: "net/http", requests: uploads(), build: func(p *party) http.Handler { return p.net(plain(p)) }},
 		{name: "net/http, traced", requests: uploads(), build: func(p *party) http.Handler { return p.net(traced(plain(p))) }},
-		{name: "Gin", requests: uploads(), build: func(p *party) http.Handler { return p.formInGin() }},
-		{name: "Echo", requests: uploads(), build: func(p *party) http.Handler { return p.formInEcho() }},
-		{name: "Fiber", requests: uploads(), app: func(p *party) *fiberApp { return p.formInFiber() }},
+		{name: "Gin", requests: uploads(), build: (*party).formInGin},
+		{name: "Echo", requests: uploads(), build: (*party).formInEcho},
+		{name: "Fiber", requests: uploads(), app: (*party).formInFiber},
+		{name: "Fiber 3", requests: uploads(), app3: (*party).formInFiber3},
 	})
 }
