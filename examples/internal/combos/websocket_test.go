@@ -55,6 +55,9 @@ var sockets = []combo{
 	{name: "chi, its logger's writer", build: func(p *party) http.Handler {
 		return p.net(middleware.RequestLogger(quietLog{})(middleware.Recoverer(p.sockets())))
 	}},
+	{name: "ReverseProxy", build: func(p *party) http.Handler {
+		return p.net(p.staged(proxied(p.t, (&party{t: p.t}).sockets())))
+	}},
 	{name: "Gin", build: func(p *party) http.Handler {
 		gin.SetMode(gin.ReleaseMode)
 		e := gin.New()
