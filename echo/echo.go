@@ -59,7 +59,7 @@ func Middleware(src taskpool.Source) echo.MiddlewareFunc {
 // Response, and put back what it had found before the error is rendered: Gzip does
 // where nothing was written, and Timeout (middleware/compress.go and timeout.go, v4.16).
 func observe(x httppool.Exchange, w http.ResponseWriter, r *echo.Response) {
-	if r.Committed {
+	if r.Committed || x == (httppool.Exchange{}) { // then w is another's, which may not be comparable
 		return
 	}
 	r.Before(func() {

@@ -85,6 +85,28 @@ func TestAnErrorThatCameTooLateTouchesNothingOfEcho(t *testing.T) {
 	}
 }
 
+// A writer that cannot be compared panics who tries.
+type incomparable struct {
+	http.ResponseWriter
+	_ []int
+}
+
+func TestAnErrorWithoutAPoolPassesUntouched(t *testing.T) {
+	e := echo.New()
+	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			c.Response().Writer = incomparable{ResponseWriter: c.Response().Writer}
+			return next(c)
+		}
+	}, echopool.Middleware(nil))
+	e.GET("/", func(echo.Context) error { return echo.ErrConflict })
+	w := httptest.NewRecorder()
+	e.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	if w.Code != http.StatusConflict {
+		t.Errorf("got %d, want 409", w.Code)
+	}
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
