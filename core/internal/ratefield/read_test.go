@@ -17,6 +17,7 @@ import (
 func TestReadHoldsOnToItsRules(t *testing.T) {
 	came := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 	pick := func(r *rand.Rand, of ...string) string { return of[r.IntN(len(of))] }
+	understood := 0
 	for seed := range uint64(20_000) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		a := ratefield.Answer{
@@ -31,6 +32,9 @@ func TestReadHoldsOnToItsRules(t *testing.T) {
 				`"a";r=0;t=5`, `"a";q=100;w=60, "b";q=5;w=1`, "limit=10, remaining=0, reset=4", "100, 100;w=60", came.Add(30*time.Second).Format(time.RFC1123), "40/40")}
 		}
 		got, ok := ratefield.Read(a)
+		if ok && got.Limit > 0 && !got.Refused {
+			understood++
+		}
 		switch {
 		case !ok && got != (ratefield.Limit{Unread: got.Unread, Age: got.Age}):
 			t.Errorf("%v: got %+v without ok", a, got)
@@ -40,8 +44,8 @@ func TestReadHoldsOnToItsRules(t *testing.T) {
 			t.Errorf("%v: got times of %+v, want them between 0 and %v", a, got, ratefield.MaxWait)
 		case got.Refused && got.Remaining > 0:
 			t.Errorf("%v: got %+v: a refusal leaves nothing", a, got)
-		case got.Refused && a.Status == 202, got.Refused && a.Status == 301:
-			t.Errorf("%v: got %+v: such an answer is no refusal", a, got)
+		case (a.Status == 202 || a.Status == 301) && (ok || got != ratefield.Limit{}):
+			t.Errorf("%v: got %+v: such an answer says nothing", a, got)
 		case len(got.Unread) > 200:
 			t.Errorf("%v: got %d bytes of what was not read, want 200 at most", a, len(got.Unread))
 		}
@@ -60,5 +64,8 @@ func TestReadHoldsOnToItsRules(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}
+	}
+	if understood == 0 {
+		t.Error("no limit was understood of any answer")
 	}
 }
