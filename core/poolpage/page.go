@@ -41,6 +41,7 @@ type watched struct {
 	name    string
 	pool    *taskpool.Pool
 	history history
+	lanes   lanes
 }
 
 // New makes a page that shows nothing yet. It has no goroutine.
@@ -57,7 +58,7 @@ func (p *Page) Show(name string, pool *taskpool.Pool) {
 	if p.isClosed() {
 		return
 	}
-	w := &watched{name: name, pool: pool}
+	w := &watched{name: name, pool: pool, lanes: lanes{of: pool.Lanes, busiest: []lane{}}}
 	w.history.note(time.Now(), pool.Stats())
 	p.pools = append(p.pools, w)
 	p.at = time.Time{}
@@ -117,9 +118,10 @@ var templates = template.Must(template.New("").Funcs(funcs).ParseFS(files, "*.ht
 
 // picture is what the pools are doing: the latest one, if it is fresh. It is made once for all who ask meanwhile.
 func (p *Page) picture() (*data, []byte) {
+	p.refreshLanes()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now := time.Now(); p.at.IsZero() || now.Sub(p.at) >= fresh {
+	if now := time.Now(); !p.isFresh(now) {
 		d := &data{Time: now.UTC()}
 		for _, w := range p.pools {
 			d.Pools = append(d.Pools, w.view(now))
@@ -134,6 +136,21 @@ func (p *Page) picture() (*data, []byte) {
 		p.data, p.main, p.at = d, b.Bytes(), now
 	}
 	return p.data, p.main
+}
+
+func (p *Page) isFresh(now time.Time) bool { return !p.at.IsZero() && now.Sub(p.at) < fresh }
+
+// refreshLanes has the lanes read for a picture that is to be made. It does so without the lock: reading them may take long.
+func (p *Page) refreshLanes() {
+	p.mu.Lock()
+	now, pools := time.Now(), p.pools
+	if p.isFresh(now) {
+		pools = nil
+	}
+	p.mu.Unlock()
+	for _, w := range pools {
+		w.lanes.refresh(now)
+	}
 }
 
 // ServeHTTP serves the page; with ?format=json its numbers, with ?format=events the stream of them.
