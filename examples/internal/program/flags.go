@@ -34,7 +34,7 @@ func parseFlags(args []string, stdout io.Writer) (options, error) {
 	fs.StringVar(&o.receipts, "receipts", "receipts", "where receipts go: a `directory`, or a bucket's URL such as mem://")
 	fs.StringVar(&o.partner, "partner", "", "`URL` that is told of each order; empty means a partner inside this program")
 	fs.StringVar(&o.durable, "durable", os.Getenv("DURABLE"), "where orders and what they promise survive a crash: `sqlite`, a file in the directory of the receipts, or a postgres:// URL; empty means nowhere, the environment variable DURABLE sets the default")
-	fs.StringVar(&o.riverUI, "river-ui", os.Getenv("RIVER_UI"), "`URL` of River's own page of stored tasks, which is a program of its own (riverqueue.com/docs/river-ui) that works on Postgres; with -durable the page of tasks links to it. The environment variable RIVER_UI sets the default")
+	fs.StringVar(&o.riverUI, "river-ui", os.Getenv("RIVER_UI"), "`URL` of River's own page of stored tasks, which is a program of its own (riverqueue.com/docs/river-ui); with -durable the page of tasks links to it. The environment variable RIVER_UI sets the default")
 	fs.IntVar(&o.workers, "workers", 8, "tasks that run at once")
 	fs.IntVar(&o.queue, "queue", 10_000, "tasks that wait; beyond that an order is answered with 503")
 	fs.DurationVar(&o.limit, "limit", 25*time.Second, "time to finish requests and tasks after SIGTERM or Ctrl-C")
