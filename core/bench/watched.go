@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
 	"github.com/elite-libs/taskpool/core/otelpool"
@@ -125,23 +124,11 @@ func besideWatch(w, other watch, take func(r Run, p, other *watchedPool) (float6
 	}
 }
 
-// paired is the median of what compare makes of passes that alternate between the two pools, as in middlewareRatio.
+// paired is the median of what compare makes of passes that alternate between the two pools.
 func paired(compare func(p, other float64) float64) func(r Run, p, other *watchedPool) (float64, error) {
 	return func(r Run, p, other *watchedPool) (float64, error) {
-		var got []float64
 		n := r.size(2_000)
-		for start := time.Now(); len(got) <= pairs || time.Since(start) < ratioTakes*r.Budget; {
-			var took [2]float64
-			for i := range took {
-				i ^= len(got) % 2 // who is first changes
-				var err error
-				if took[i], err = [...]*watchedPool{p, other}[i].run(n); err != nil {
-					return 0, err
-				}
-			}
-			got = append(got, compare(took[0], took[1]))
-		}
-		return median(got[1:]), nil // the first pair warms up
+		return r.paired(func() (float64, error) { return p.run(n) }, func() (float64, error) { return other.run(n) }, compare)
 	}
 }
 

@@ -2,16 +2,12 @@ package otelpool_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 
 	taskpool "github.com/elite-libs/taskpool/core"
 	"github.com/elite-libs/taskpool/core/otelpool"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/trace"
 )
 
 // BenchmarkHooks is a task whose trace is not sampled: beside no hooks, and beside hooks that do nothing, as the engine's
@@ -24,31 +20,6 @@ func BenchmarkHooks(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Run("sdk", func(b *testing.B) { // what of that no package can save: the SDK's calls for a task, with attributes that were made before
-		tracer := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample())).Tracer("x")
-		meter := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader())).Meter("x")
-		ran, err1 := meter.Float64Histogram("ran")
-		waited, err2 := meter.Float64Histogram("waited")
-		if err := errors.Join(err1, err2); err != nil {
-			b.Fatal(err)
-		}
-		attrs := func(keys ...string) []metric.RecordOption {
-			var all []attribute.KeyValue
-			for _, key := range keys {
-				all = append(all, attribute.String(key, "x"))
-			}
-			return []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(all...))}
-		}
-		two, three := attrs("a", "b"), attrs("a", "b", "c")
-		start := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer)}
-		b.ReportAllocs()
-		for b.Loop() {
-			ctx, span := tracer.Start(b.Context(), "x", start...)
-			ran.Record(ctx, .001, three...)
-			waited.Record(ctx, .001, two...)
-			span.End()
-		}
-	})
 	b.Run("alone", func(b *testing.B) { // no engine: what the hooks themselves take
 		r := taskpool.Result{Name: "x", Fate: taskpool.FateSucceeded, Attempts: 1}
 		b.ReportAllocs()

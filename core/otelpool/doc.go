@@ -45,6 +45,6 @@
 //
 // What a name's spans and metrics carry is made once, and tasks that ended are counted here rather than by the SDK. Of a
 // task that is not sampled the SDK allocates its span and its context, and this package nothing; of the time nearly all is
-// the SDK's, for a span and two histograms, as BenchmarkHooks shows beside it. A pool that has hooks makes a job of every plain task, see
+// the SDK's, for a span and two histograms, as `make bench` shows beside it. A pool that has hooks makes a job of every plain task, see
 // taskpool.Config; one without them pays nothing.
 package otelpool
