@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,9 +104,9 @@ func TestVeryManyLanesAreBoundedAndReadNowAndThen(t *testing.T) {
 		page := poolpage.New()
 		page.Show("orders", taskpool.New(taskpool.Config{}))
 		defer page.Close()
-		reads := 0
+		var reads atomic.Int64
 		page.SetLanes(func() []taskpool.LaneStats {
-			reads++
+			reads.Add(1)
 			time.Sleep(takes)
 			all := make([]taskpool.LaneStats, many)
 			for i := range all {
@@ -134,14 +135,14 @@ func TestVeryManyLanesAreBoundedAndReadNowAndThen(t *testing.T) {
 			get(page, "/")
 			time.Sleep(500 * time.Millisecond)
 		}
-		if reads != 3 { // at 0 s, 1.4 s + 28 s later, and so on
+		if reads := reads.Load(); reads != 3 { // at 0 s, 1.4 s + 28 s later, and so on
 			t.Errorf("in a minute they were read %d times, want 3", reads)
 		}
 		if body := get(page, "/").Body.String(); !strings.Contains(body, "as they were ") {
 			t.Error("the page does not say how old its lanes are")
 		}
 		time.Sleep(10 * time.Minute) // nobody does
-		if reads != 3 {
+		if reads := reads.Load(); reads != 3 {
 			t.Errorf("while nobody looked they were read %d times", reads-3)
 		}
 	})
