@@ -1,6 +1,19 @@
 package poolpage
 
-import taskpool "github.com/elite-libs/taskpool/core"
+import (
+	"time"
+
+	taskpool "github.com/elite-libs/taskpool/core"
+)
 
 // SetLanes has the lanes of the first pool come from elsewhere.
 func (p *Page) SetLanes(of func() []taskpool.LaneStats) { p.pools[0].lanes.of = of }
+
+// SlowDown has each look at the first pool take longer.
+func (p *Page) SlowDown(by time.Duration) {
+	w := p.pools[0]
+	w.snapshot = func(limit int) taskpool.Snapshot {
+		time.Sleep(by)
+		return w.pool.Snapshot(limit)
+	}
+}

@@ -35,10 +35,7 @@ type said struct {
 	Per       float64    `json:"per,omitempty"`
 }
 
-const (
-	lanesWithin = 100 * time.Millisecond // how long a picture waits for its lanes
-	lanesRest   = 20                     // reading them takes one part of so many of the time
-)
+const lanesWithin = 100 * time.Millisecond // how long a picture waits for its lanes
 
 // lanes are those of a pool as they were last read. There may be a lane for each tenant, and reading hundreds of thousands
 // takes a second or two: it is done on a goroutine of its own, only while somebody looks, and then not again until it
@@ -59,7 +56,7 @@ type lanes struct {
 func (l *lanes) refresh(now time.Time) {
 	l.mu.Lock()
 	if l.reading == nil {
-		if now.Sub(l.read) < lanesRest*l.took {
+		if now.Sub(l.read) < rest*l.took {
 			l.mu.Unlock()
 			return
 		}

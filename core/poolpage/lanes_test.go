@@ -147,3 +147,25 @@ func TestVeryManyLanesAreBoundedAndReadNowAndThen(t *testing.T) {
 		}
 	})
 }
+
+// A look at a pool holds its lock.
+func TestLookThatTakesLongIsFollowedByALongRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := taskpool.New(taskpool.Config{})
+		page := poolpage.New()
+		page.Show("orders", p)
+		defer page.Close()
+		page.SlowDown(100 * time.Millisecond)
+		get(page, "/") // until 0.1 s
+		p.Pause()
+		submit(t, p, taskpool.Job{Name: "new", Run: nop})
+		time.Sleep(1850 * time.Millisecond)
+		if strings.Contains(get(page, "/").Body.String(), "new") {
+			t.Error("there was another look before two seconds had passed")
+		}
+		time.Sleep(200 * time.Millisecond)
+		if !strings.Contains(get(page, "/").Body.String(), "new") {
+			t.Error("there was no other look after two seconds")
+		}
+	})
+}

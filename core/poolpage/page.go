@@ -16,6 +16,7 @@ import (
 
 const (
 	fresh       = 450 * time.Millisecond // a picture that is younger is shown to the next who asks
+	rest        = 20                     // looking takes one part of so many of the time at most
 	pause       = 500 * time.Millisecond // between two events of a stream
 	maxStreams  = 256
 	writeWithin = 10 * time.Second // a reader that takes longer for an event is let go
@@ -31,7 +32,8 @@ type Page struct {
 	pools  []*watched
 	stored []storedTasks
 	timer  *time.Timer
-	at     time.Time // of the latest picture
+	at     time.Time     // of the latest picture
+	took   time.Duration // to look at the pools for it
 	data   *data
 	main   []byte // the part of the page that changes, made of data
 }
@@ -42,6 +44,8 @@ type watched struct {
 	pool    *taskpool.Pool
 	history history
 	lanes   lanes
+
+	snapshot func(limit int) taskpool.Snapshot // the pool's
 }
 
 // New makes a page that shows nothing yet. It has no goroutine.
@@ -58,7 +62,7 @@ func (p *Page) Show(name string, pool *taskpool.Pool) {
 	if p.isClosed() {
 		return
 	}
-	w := &watched{name: name, pool: pool, lanes: lanes{of: pool.Lanes, busiest: []lane{}}}
+	w := &watched{name: name, pool: pool, snapshot: pool.Snapshot, lanes: lanes{of: pool.Lanes, busiest: []lane{}}}
 	w.history.note(time.Now(), pool.Stats())
 	p.pools = append(p.pools, w)
 	p.at = time.Time{}
@@ -127,6 +131,7 @@ func (p *Page) picture() (*data, []byte) {
 		for _, w := range p.pools {
 			d.Pools = append(d.Pools, w.view(now))
 		}
+		took := time.Since(now)
 		for _, s := range p.stored {
 			d.Stored = append(d.Stored, s.view(now))
 		}
@@ -134,12 +139,16 @@ func (p *Page) picture() (*data, []byte) {
 		if err := templates.ExecuteTemplate(&b, "main.html", d); err != nil {
 			panic(err) // of the template, not of what it shows: no test would pass
 		}
-		p.data, p.main, p.at = d, b.Bytes(), now
+		p.data, p.main, p.at, p.took = d, b.Bytes(), now, took
 	}
 	return p.data, p.main
 }
 
-func (p *Page) isFresh(now time.Time) bool { return !p.at.IsZero() && now.Sub(p.at) < fresh }
+// isFresh reports whether the latest picture can be shown again. A look holds a pool's lock, and for long if it has very many
+// lanes: the longer it took, the longer none follows.
+func (p *Page) isFresh(now time.Time) bool {
+	return !p.at.IsZero() && now.Sub(p.at) < max(fresh, rest*p.took)
+}
 
 // refreshLanes has the lanes read for a picture that is to be made. It does so without the lock: reading them may take long.
 func (p *Page) refreshLanes() {

@@ -74,7 +74,7 @@ type failure struct {
 }
 
 func (w *watched) view(now time.Time) poolView {
-	s := w.pool.Snapshot(listed)
+	s := w.snapshot(listed)
 	w.history.note(now, s.Stats)
 	v := poolView{
 		Name: w.name, Stats: statsOf(s.Stats), Running: tasks(s.Running), Waiting: tasks(s.Waiting), Failures: []failure{},
