@@ -19,7 +19,7 @@
 // # Cost
 //
 // The page uses no hooks: what it shows it reads from the pool, twice a second while somebody looks and, for the
-// history, once a second else; less often where a look takes long, which is where lanes are very many. However many
+// history, once a second else; less often where that takes long, which is where lanes are very many. However many
 // look, and however slowly they read, the pool is read once for all of them. Lanes are read beside that, and where
 // reading them takes long, as with one for each of very many tenants, for a twentieth of the time at most: their table
 // says how old it is. Of lanes, and of tasks that run and that wait, the first 50 are shown, and how many more there

@@ -16,4 +16,8 @@ func (p *Page) SlowDown(by time.Duration) {
 		time.Sleep(by)
 		return w.pool.Snapshot(limit)
 	}
+	w.stats = func() taskpool.Stats {
+		time.Sleep(by)
+		return w.pool.Stats()
+	}
 }

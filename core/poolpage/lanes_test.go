@@ -169,3 +169,20 @@ func TestLookThatTakesLongIsFollowedByALongRest(t *testing.T) {
 		}
 	})
 }
+
+func TestNumbersThatTakeLongToNoteAreNotedLessOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		page := poolpage.New()
+		page.Show("orders", taskpool.New(taskpool.Config{}))
+		page.SlowDown(100 * time.Millisecond)
+		time.Sleep(time.Minute) // at 1 s, and each 5.1 s after that
+		page.Close()
+		var got struct{ Pools []struct{ History []any } }
+		if err := json.Unmarshal(get(page, "/?format=json").Body.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(got.Pools[0].History); n != 13 { // and now
+			t.Errorf("the numbers were noted %d times in a minute, want 13", n)
+		}
+	})
+}

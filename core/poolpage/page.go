@@ -17,6 +17,7 @@ import (
 const (
 	fresh       = 450 * time.Millisecond // a picture that is younger is shown to the next who asks
 	rest        = 20                     // looking takes one part of so many of the time at most
+	unseen      = 50                     // … and noting numbers one part of so many
 	pause       = 500 * time.Millisecond // between two events of a stream
 	maxStreams  = 256
 	writeWithin = 10 * time.Second // a reader that takes longer for an event is let go
@@ -45,7 +46,9 @@ type watched struct {
 	history history
 	lanes   lanes
 
-	snapshot func(limit int) taskpool.Snapshot // the pool's
+	// The pool's.
+	snapshot func(limit int) taskpool.Snapshot
+	stats    func() taskpool.Stats
 }
 
 // New makes a page that shows nothing yet. It has no goroutine.
@@ -62,7 +65,7 @@ func (p *Page) Show(name string, pool *taskpool.Pool) {
 	if p.isClosed() {
 		return
 	}
-	w := &watched{name: name, pool: pool, snapshot: pool.Snapshot, lanes: lanes{of: pool.Lanes, busiest: []lane{}}}
+	w := &watched{name: name, pool: pool, snapshot: pool.Snapshot, stats: pool.Stats, lanes: lanes{of: pool.Lanes, busiest: []lane{}}}
 	w.history.note(time.Now(), pool.Stats())
 	p.pools = append(p.pools, w)
 	p.at = time.Time{}
@@ -102,7 +105,7 @@ func (p *Page) isClosed() bool {
 	}
 }
 
-// note notes the numbers of all pools, once a second.
+// note notes the numbers of all pools, once a second unless that takes long.
 func (p *Page) note() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,9 +114,9 @@ func (p *Page) note() {
 	}
 	now := time.Now()
 	for _, w := range p.pools {
-		w.history.note(now, w.pool.Stats())
+		w.history.note(now, w.stats())
 	}
-	p.timer.Reset(second)
+	p.timer.Reset(max(second, unseen*time.Since(now)))
 }
 
 //go:embed page.html main.html style.css script.js icon.svg
