@@ -1,6 +1,7 @@
 package pooltest
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,28 +29,80 @@ type run struct {
 	ended bool
 }
 
+// newRun is a run beside which there is no other: no goroutine of the process may
+// be left that was started since.
 func newRun(t testing.TB, a Adapter, patience time.Duration) *run {
-	r := &run{TB: t, adapter: a, patience: patience, journal: new(journal)}
 	before := goroutines()
-	t.Cleanup(func() { // the first to be registered is the last to be called
-		r.goroutinesEnd(before)
+	r := &run{TB: t, adapter: a, patience: patience}
+	t.Cleanup(func() { r.goroutinesEnd(before) }) // the first to be registered is the last to be called
+	r.begin()
+	return r
+}
+
+// begin is newRun for one of several at a time.
+func (r *run) begin() {
+	r.journal = new(journal)
+	r.Cleanup(func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.ended = true
 	})
-	return r
 }
 
-// eventually waits for what can only be looked at, not waited for.
+// atOnce is how many checks run at a time. They hardly use a processor: they wait
+// for servers to stop, which look every so often whether a connection is left.
+const atOnce = 16
+
+// alone are the names of the checks that look at the whole process: none may run
+// beside them.
+var alone = []string{"hostile"}
+
+// runChecks runs each check as a subtest. Goroutines cannot be told apart by the
+// check that left them, so they are counted when all have ended.
+func runChecks(t *testing.T, a Adapter, all []check) {
+	t.Helper()
+	newRun(t, a, patience) // for its end
+	queue := make(chan check)
+	var workers sync.WaitGroup
+	for range atOnce {
+		workers.Go(func() {
+			for c := range queue {
+				t.Run(c.name, func(t *testing.T) {
+					r := &run{TB: t, adapter: a, patience: patience}
+					r.begin()
+					c.run(r)
+				})
+			}
+		})
+	}
+	for _, c := range all {
+		if !slices.Contains(alone, c.name) {
+			queue <- c
+		}
+	}
+	close(queue)
+	workers.Wait()
+	for _, c := range all {
+		if slices.Contains(alone, c.name) {
+			t.Run(c.name, func(t *testing.T) { c.run(newRun(t, a, patience)) })
+		}
+	}
+}
+
+// eventually waits for what can only be looked at, not waited for. It looks less
+// and less often, as a look at all goroutines costs a processor.
 func (r *run) eventually(done func() bool) bool {
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
+	pause := time.Millisecond
+	again := time.NewTimer(pause)
+	defer again.Stop()
 	deadline := time.Now().Add(r.patience)
 	for !done() {
 		if time.Now().After(deadline) {
 			return false
 		}
-		<-tick.C
+		<-again.C
+		pause = min(2*pause, 20*time.Millisecond)
+		again.Reset(pause)
 	}
 	return true
 }

@@ -149,11 +149,12 @@ func baseEnds(r *run) {
 	q.settle(s, true)
 }
 
-const writeSoon = 50 * time.Millisecond // long enough for a request to be read
+// writeSoon is a time to write in which a request can be read, beside other checks.
+func (r *run) writeSoon() time.Duration { return r.patience / 20 }
 
 // tooLate answers when the time to write has run out.
-func tooLate(x Exchange) error {
-	<-time.After(2 * writeSoon)
+func (r *run) tooLate(x Exchange) error {
+	<-time.After(2 * r.writeSoon())
 	return plain(x)
 }
 
@@ -161,7 +162,7 @@ func tooLate(x Exchange) error {
 // tells nobody. Such a request has not succeeded, and nothing about it is exact.
 func writeTimeout(r *run) {
 	q := r.quartet()
-	s := r.serve(setup{writeTimeout: writeSoon}, q.in(tooLate))
+	s := r.serve(setup{writeTimeout: r.writeSoon()}, q.in(r.tooLate))
 	c := s.dial()
 	s.send(c, keepAlive, "/")
 	if got, _ := io.ReadAll(c); len(got) > 0 {
@@ -176,7 +177,7 @@ func writeTimeout(r *run) {
 
 func writeTimeoutHTTP2(r *run) {
 	q := r.quartet()
-	s := r.serve(setup{writeTimeout: writeSoon}, q.in(tooLate))
+	s := r.serve(setup{writeTimeout: r.writeSoon()}, q.in(r.tooLate))
 	if resp, err := s.http2(false).get("/"); err != nil || !resp.cut {
 		r.errorf("the client has %+v, %v", resp, err)
 	}
