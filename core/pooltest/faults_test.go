@@ -2,7 +2,6 @@ package pooltest_test
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -203,20 +202,26 @@ func (f fault) find(t *testing.T, patience time.Duration) {
 	}
 }
 
-// They are looked for several at a time: goroutines are not counted where something
-// else is wrong, and most of the time is the kit's patience. (t.Parallel runs
-// no more at a time than there are processors.)
+// Faults are looked for beside each other: goroutines are not counted where something
+// else is wrong, and most of the time is the kit's patience.
 func TestFaultyAdapterIsFound(t *testing.T) {
+	findBeside(t, 2, hostileFaults()) // each has hundreds of clients
+	findBeside(t, 8, faults())
+}
+
+// findBeside is t.Parallel with a number at a time of its own: there that is the
+// number of processors.
+func findBeside(t *testing.T, atOnce int, all []fault) {
 	queue := make(chan fault)
 	var workers sync.WaitGroup
-	for range 24 {
+	for range atOnce {
 		workers.Go(func() {
 			for f := range queue {
-				t.Run(f.name, func(t *testing.T) { f.find(t, 5*time.Second) })
+				t.Run(f.name, func(t *testing.T) { f.find(t, 3*time.Second) })
 			}
 		})
 	}
-	for _, f := range slices.Concat(hostileFaults(), faults()) { // what takes long first
+	for _, f := range all {
 		queue <- f
 	}
 	close(queue)

@@ -51,41 +51,50 @@ func (r *run) begin() {
 
 // atOnce is how many checks run at a time. They hardly use a processor: they wait
 // for servers to stop, which look every so often whether a connection is left.
-const atOnce = 16
+const atOnce = 8
 
-// alone are the names of the checks that look at the whole process: none may run
-// beside them.
-var alone = []string{"hostile"}
+// runsAlone reports whether no check may run beside this one: it looks at the
+// whole process, or at what an adapter or a server decides by the clock. (That a
+// client has gone is told apart from what looks like it within a few milliseconds.)
+func (c check) runsAlone() bool {
+	return c.name == "hostile" || slices.ContainsFunc([]string{"client gone", "client resets", "write timeout"}, func(s string) bool {
+		return strings.Contains(c.name, s)
+	})
+}
 
 // runChecks runs each check as a subtest. Goroutines cannot be told apart by the
 // check that left them, so they are counted when all have ended.
 func runChecks(t *testing.T, a Adapter, all []check) {
 	t.Helper()
 	newRun(t, a, patience) // for its end
+	one := func(c check) {
+		t.Run(c.name, func(t *testing.T) {
+			r := &run{TB: t, adapter: a, patience: patience}
+			r.begin()
+			c.run(r)
+		})
+	}
 	queue := make(chan check)
 	var workers sync.WaitGroup
 	for range atOnce {
 		workers.Go(func() {
 			for c := range queue {
-				t.Run(c.name, func(t *testing.T) {
-					r := &run{TB: t, adapter: a, patience: patience}
-					r.begin()
-					c.run(r)
-				})
+				one(c)
 			}
 		})
 	}
+	var alone []check
 	for _, c := range all {
-		if !slices.Contains(alone, c.name) {
+		if c.runsAlone() {
+			alone = append(alone, c)
+		} else {
 			queue <- c
 		}
 	}
 	close(queue)
 	workers.Wait()
-	for _, c := range all {
-		if slices.Contains(alone, c.name) {
-			t.Run(c.name, func(t *testing.T) { c.run(newRun(t, a, patience)) })
-		}
+	for _, c := range alone {
+		one(c)
 	}
 }
 

@@ -149,12 +149,11 @@ func baseEnds(r *run) {
 	q.settle(s, true)
 }
 
-// writeSoon is a time to write in which a request can be read, beside other checks.
-func (r *run) writeSoon() time.Duration { return r.patience / 20 }
+const writeSoon = 100 * time.Millisecond // long enough for a request to be read
 
 // tooLate answers when the time to write has run out.
-func (r *run) tooLate(x Exchange) error {
-	<-time.After(2 * r.writeSoon())
+func tooLate(x Exchange) error {
+	<-time.After(2 * writeSoon)
 	return plain(x)
 }
 
@@ -162,7 +161,7 @@ func (r *run) tooLate(x Exchange) error {
 // tells nobody. Such a request has not succeeded, and nothing about it is exact.
 func writeTimeout(r *run) {
 	q := r.quartet()
-	s := r.serve(setup{writeTimeout: r.writeSoon()}, q.in(r.tooLate))
+	s := r.serve(setup{writeTimeout: writeSoon}, q.in(tooLate))
 	c := s.dial()
 	s.send(c, keepAlive, "/")
 	if got, _ := io.ReadAll(c); len(got) > 0 {
@@ -177,7 +176,7 @@ func writeTimeout(r *run) {
 
 func writeTimeoutHTTP2(r *run) {
 	q := r.quartet()
-	s := r.serve(setup{writeTimeout: r.writeSoon()}, q.in(r.tooLate))
+	s := r.serve(setup{writeTimeout: writeSoon}, q.in(tooLate))
 	if resp, err := s.http2(false).get("/"); err != nil || !resp.cut {
 		r.errorf("the client has %+v, %v", resp, err)
 	}
