@@ -55,7 +55,7 @@ func timeoutOutside(r *run, client func(s *site) (get func(path string) response
 	if resp := get("/"); resp.status != 503 || resp.body != "late" {
 		r.errorf("the client has %d %q", resp.status, resp.body)
 	}
-	r.wait(in.opened, "the handler") // which a busy machine may call later than that
+	r.wait(in.opened, "the handler")                // which a busy machine may call later than that
 	if next := get("/next"); next.body != "plain" { // while the handler lives on
 		r.errorf("the next response on the connection is %d %q", next.status, next.body)
 	}
