@@ -48,8 +48,8 @@ newest: go cc ## test Fiber on the newest fasthttp (fiber/fasthttp-newest.mod) a
 	cd fiber && GOWORK=off $(GO) test -race -vet=off -modfile=fasthttp-newest.mod ./...
 	cd core/bench && GOWORK=off $(GO) test -modfile=newest.mod ./... # with the race detector they are tested in the workspace
 
-lint: $(LINT_BIN) ## golangci-lint, at a pinned version that is installed into .bin
-	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && $(CURDIR)/$(LINT_BIN) run --config $(CURDIR)/.golangci.yml ./...); done
+lint: $(LINT_BIN) ## golangci-lint with the checks of go vet, at a pinned version that is installed into .bin
+	$(LINT_BIN) run --config .golangci.yml $(PACKAGES)
 
 $(LINT_BIN): | go
 	GOBIN=$(CURDIR)/.bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT)
