@@ -71,8 +71,8 @@ tidy-check: go ## check that go mod tidy would change nothing
 docs-check: go ## check that what README.md and the other documents show compiles, runs and is there (seconds)
 	$(GO) test -count=1 ./examples/internal/published # -count: the test cache does not see the documents change
 
-release-check: go ## rehearse a release of what is committed: tag it in a clone, get each module by version, run README.md's examples (a minute or two)
-	RELEASE=1 $(GO) test -count=1 -v -run Release ./examples/internal/published
+release-check: go ## rehearse a release of what is committed: tag it in a clone, get each module by version, run README.md's examples (five minutes)
+	RELEASE=1 $(GO) test -count=1 -timeout 60m -v -run Release ./examples/internal/published
 
 bench: compare ## the engine beside its peers at their newest versions, and the ratios that are asked (a few minutes)
 	.bin/compare

@@ -17,7 +17,7 @@ type ending struct {
 	due      int64   // ticks at which the first of those that wait in Done runs out of time; endless if none does
 	extra    int     // workers beyond the limit, once it was cut: what runs may be stuck
 	over     bool    // everything has its fate
-	finished *latch  // opened then
+	finished latch   // opened then
 	cause    error   // why it was cut; nil if it was not
 	lost     *losses // nil if nothing was
 	report   Report
@@ -55,7 +55,9 @@ func (e *ending) concludeLocked() {
 func (e *ending) wait(ctx context.Context, c *Config, cut func(cause error)) (Report, error) {
 	if !e.finished.isOpen() {
 		// What it cuts may need the slot, also if ctx has ended.
-		defer lend(context.WithoutCancel(ctx), e.finished).end()
+		if s := taskOf(ctx); s != nil {
+			defer s.lend(&e.finished).end()
+		}
 		select {
 		case <-e.finished.opened:
 		case <-ctx.Done():
@@ -78,8 +80,8 @@ type losses struct {
 	handlers            int       // that were open when Done was cut
 	names               []string  // of the first of the tasks
 	lines               []lostLog // still to be logged
-	told                sync.Once
-	telling             chan struct{} // closed when that is done
+	telling             sync.Once
+	told                chan struct{} // closed when they are
 }
 
 // A lostLog is a line of the log that nobody could write under the lock.
@@ -116,10 +118,10 @@ func (l *losses) note(name func() string, f Fate) (logged bool) {
 
 // tell logs what is not logged yet, without waiting for long: a logger may hang.
 func (l *losses) tell(c *Config) {
-	l.told.Do(func() {
-		l.telling = make(chan struct{})
+	l.telling.Do(func() {
+		l.told = make(chan struct{})
 		go func() {
-			defer close(l.telling)
+			defer close(l.told)
 			for _, t := range l.lines {
 				c.logLost(t)
 			}
@@ -128,7 +130,7 @@ func (l *losses) tell(c *Config) {
 			}
 		}()
 	})
-	within(farewell, l.telling)
+	within(farewell, l.told)
 }
 
 func (c *Config) logLost(t lostLog) {
