@@ -42,7 +42,7 @@ vet: go ## go vet over the workspace
 	$(GO) vet $(PACKAGES)
 
 alone: go ## build and vet each module as its users get it, without the workspace, and test those that get other versions so
-	GO=$(GO) $(POSTGRES) .ci/alone
+	GO=$(GO) $(POSTGRES) .ci/alone $(MODULES)
 
 newest: go cc ## test Fiber on the newest fasthttp (fiber/fasthttp-newest.mod) and the newest peers (core/bench/newest.mod), which need Go 1.26
 	cd fiber && GOWORK=off $(GO) test -race -vet=off -modfile=fasthttp-newest.mod ./...
