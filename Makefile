@@ -9,6 +9,7 @@ DURABLE     ?=
 ARGS        ?=
 POSTGRES    := $(CURDIR)/core/riverpool/testdata/postgres
 AT_ONCE     ?= 4
+ALONE       ?= short
 LINT        := v2.15.0
 VULN        := v1.9.0
 LINT_BIN    := .bin/golangci-lint-$(LINT)
@@ -41,8 +42,8 @@ fmt: go ## check that every file is formatted
 vet: go ## go vet over the workspace
 	$(GO) vet $(PACKAGES)
 
-alone: go ## build and vet each module as its users get it, without the workspace, and test those that get other versions so
-	GO=$(GO) $(POSTGRES) .ci/alone $(MODULES)
+alone: go ## build and vet each module as its users get it, without the workspace, and test those that get other versions so (ALONE= leaves nothing out)
+	GO=$(GO) ALONE='$(ALONE)' $(POSTGRES) .ci/alone $(MODULES)
 
 newest: go cc ## test Fiber on the newest fasthttp (fiber/fasthttp-newest.mod) and the newest peers (core/bench/newest.mod), which need Go 1.26
 	cd fiber && GOWORK=off $(GO) test -race -vet=off -modfile=fasthttp-newest.mod ./...
