@@ -228,6 +228,7 @@ func TestLateStagedTasksAreReleased(t *testing.T) {
 				want = taskpool.ReleasePoolDone
 			}
 			time.Sleep(time.Hour)
+			synctest.Wait()
 			equal(t, how+": ran at", ran, at)
 			equal(t, how+": release", release, want)
 			if ended == nil {

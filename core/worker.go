@@ -286,7 +286,9 @@ func (w *worker) finishAndLock() {
 	if w.abandoned {
 		return
 	}
+	awaited := w.scope.settled != nil
 	w.countLocked(w.fate, w.result)
+	w.woke = w.woke || awaited && w.scope.settled == nil
 	w.fate, w.reporting = 0, false
 	if w.job != nil { // the rest is cleared if nothing else is taken
 		w.job, w.derived = nil, nil
@@ -359,7 +361,6 @@ func (w *worker) countLocked(f Fate, r *Result) {
 			w.job.settle(f, err)
 			w.job.endInheritance()
 		}
-		w.woke = w.woke || s.settled != nil && s.live == 0
 		s.liveEndedLocked()
 	}
 	p.settleLocked()
