@@ -79,10 +79,10 @@
 //
 // # Tests
 //
-// The [pooltest] package has a Recorder for the tests of handlers: it captures
-// what a handler adds, and lets it run. A pool that is made inside a bubble of
-// testing/synctest works there, with delays, retries and timeouts in the bubble's
+// The [tasktest] package has a Recorder for the tests of handlers: a pool that waits
+// for tasks and tells what became of them by name. A pool that is made inside a bubble
+// of testing/synctest works there, with delays, retries and timeouts in the bubble's
 // time.
 //
-// [pooltest]: https://pkg.go.dev/github.com/elite-libs/taskpool/core/pooltest
+// [tasktest]: https://pkg.go.dev/github.com/elite-libs/taskpool/core/tasktest
 package taskpool
