@@ -2,6 +2,7 @@ package tasktest_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -36,6 +37,12 @@ func TestATestFailsForWhatItDidNotLetRun(t *testing.T) {
 			tasks.Pause()
 			_ = taskpool.Handle(context.Background(), tasks, func(ctx context.Context) error { return placeOrder(ctx, 1) })
 		},
+		"captured, twice": func(tasks *tasktest.Recorder) {
+			tasks.Pause()
+			for range 2 {
+				_ = tasks.Submit(taskpool.Job{Name: "receipt", Run: nothing})
+			}
+		},
 		"captured, of the pool itself": func(tasks *tasktest.Recorder) {
 			tasks.Pause()
 			_ = tasks.Submit(taskpool.Job{Name: "receipt", Run: nothing})
@@ -52,7 +59,11 @@ func TestATestFailsForWhatItDidNotLetRun(t *testing.T) {
 		if strings.HasPrefix(name, "captured") {
 			equal(t, name+": waited for in vain", after, 0)
 		}
-		equal(t, name, failures, `tasktest: task "receipt" was accepted and did not run: call Recorder.Wait, in a bubble if it is delayed`)
+		want := 1
+		if name == "captured, twice" {
+			want = 2
+		}
+		equal(t, name, failures, fmt.Sprintf(`tasktest: %d × "receipt" accepted and not run: call Recorder.Wait, in a bubble if it is delayed`, want))
 	}
 }
 
@@ -73,7 +84,7 @@ func TestATestFailsForWhatDoesNotEnd(t *testing.T) {
 	failures, _ := left(t, func(tasks *tasktest.Recorder) {
 		_ = tasks.Submit(taskpool.Job{Name: "deaf", Run: func(context.Context) error { time.Sleep(time.Hour); return nil }})
 	})
-	equal(t, "failures", failures, `tasktest: task "deaf" was still running after the test`)
+	equal(t, "failures", failures, `tasktest: 1 × "deaf" still running after the test`)
 }
 
 func TestATestMayCutItsTasksShort(t *testing.T) {
@@ -135,7 +146,7 @@ func TestWaitSaysWhatIsLeft(t *testing.T) {
 			limit = "876000h0m0s"
 		}
 		equal(t, "failures", failures, `tasktest: no task has ended for `+limit+`, and this is left: "stuck" is running, "behind" is queued`+"\n"+
-			`tasktest: task "behind" was accepted and did not run: call Recorder.Wait, in a bubble if it is delayed`+"\n"+`tasktest: task "stuck" was still running after the test`)
+			`tasktest: 1 × "behind" accepted and not run: call Recorder.Wait, in a bubble if it is delayed`+"\n"+`tasktest: 1 × "stuck" still running after the test`)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"runtime"
 	"slices"
@@ -253,13 +254,20 @@ func (r *Recorder) end() {
 	}
 	before := len(r.Ended())
 	_, _ = r.Done(ctx) // what it cuts is named here
+	unrun, running := map[string]int{}, map[string]int{}
 	for _, result := range r.Ended()[before:] {
 		switch {
 		case result.Fate == taskpool.FateCanceled && result.Attempts == 0:
-			r.t.Errorf("tasktest: task %q was accepted and did not run: call Recorder.Wait, in a bubble if it is delayed", result.Name)
+			unrun[result.Name]++
 		case result.Fate == taskpool.FateCanceled, result.Fate == taskpool.FateAbandoned:
-			r.t.Errorf("tasktest: task %q was still running after the test", result.Name)
+			running[result.Name]++
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(unrun)) {
+		r.t.Errorf("tasktest: %d × %q accepted and not run: call Recorder.Wait, in a bubble if it is delayed", unrun[name], name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(running)) {
+		r.t.Errorf("tasktest: %d × %q still running after the test", running[name], name)
 	}
 }
 
