@@ -22,7 +22,7 @@ func TestFailureOfAWaitingRetryIsLoggedWhenDoneIsCut(t *testing.T) {
 		r, _ := p.Done(canceled())
 		equal(t, "counts", countsOf(r), counts{Failed: 1, Canceled: 1})
 		equal(t, "log", book.lines(), "DEBUG task will run again task=x error=the task failed attempt=1 wait=1h0m0s\n"+
-			"ERROR task canceled task=y error=taskpool: the task was canceled: Done had no time left for it\nERROR task failed task=x error=the task failed given_up=true")
+			"ERROR task canceled task=y error=taskpool: the task was canceled: Done had no time left for it attempts=1\nERROR task failed task=x error=the task failed attempts=1 given_up=true")
 	})
 }
 

@@ -141,7 +141,7 @@ func TestSnapshotTellsWhatEachTaskDoesAndSinceWhen(t *testing.T) {
 			got = append(got, fmt.Sprint(task.State, " ", name, " ", task.Lane, " ", task.Start, " ", task.Priority, " ", task.Attempt, " ", task.Waited, " ", task.Ran, " ", due, " ", task.Err))
 		}
 		equal(t, "tasks", "\n"+strings.Join(got, "\n"), `
-running task-fm  now normal 1 0s 10s - <nil>
+running task  now normal 1 0s 10s - <nil>
 running running bank now high 1 0s 10s - <nil>
 queued held bank now normal 1 10s 0s - <nil>
 queued paced paced now normal 1 10s 0s 1m0s <nil>

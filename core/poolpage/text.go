@@ -3,7 +3,6 @@ package poolpage
 import (
 	"fmt"
 	"html/template"
-	"regexp"
 	"time"
 )
 
@@ -12,7 +11,6 @@ var funcs = template.FuncMap{
 	"clock": func(t time.Time) string { return t.Local().Format("15:04:05") },
 	"iso":   func(t time.Time) string { return t.Format(time.RFC3339) },
 	"until": until,
-	"short": short,
 	"share": share,
 	"waits": waits,
 	"less":  func(a, b int) int { return a - b },
@@ -50,17 +48,6 @@ func until(now time.Time, t *time.Time) string {
 		return ""
 	}
 	return "in " + span(t.Sub(now).Seconds())
-}
-
-// funcName is the name of a func in a package whose path begins with a domain's name.
-var funcName = regexp.MustCompile(`^[\w-]+(\.[\w-]+)+(/[\w.~-]+)*/([\w~-]+\.[\w.()*\[\]-]+)$`)
-
-// short is a func's name without the path of its package; a name that was given stays as it is.
-func short(name string) string {
-	if m := funcName.FindStringSubmatch(name); m != nil {
-		return m[3]
-	}
-	return name
 }
 
 // share is running of workers as a part of a hundred.
