@@ -24,7 +24,7 @@ type Config struct {
 
 	Results     Results       // which results a Report keeps; default KeepErrors
 	ResultLimit int           // how many results a Report keeps; counts are exact; 0 means 100, negative none
-	Grace       time.Duration // how long after the handler's return the end of the response is waited for before staged tasks start all the same; 0 or less means 5 s
+	Grace       time.Duration // how long after the handler's return the end of the response is waited for before staged tasks start all the same; for what a task stages later, when nothing was staged before, it counts from then; 0 or less means 5 s
 	Logger      *slog.Logger  // a task's failure at Error, and that Done cut it short, up to a hundred; a task that overran its timeout at Warn, another run at Debug, each with the task's context; nil means slog.Default()
 	Hooks       Hooks         // what is called as tasks run and end; default none
 }

@@ -79,7 +79,7 @@ func (p *Pool) close(due int64) {
 func (p *Pool) closingLocked() {
 	p.takeInLocked()
 	p.phase.Store(phaseClosing)
-	p.ending.finished = newLatch()
+	p.ending.finished.init()
 	p.paused = false
 }
 
@@ -274,12 +274,12 @@ func (w *worker) abandonLocked() {
 		return
 	}
 	w.abandoned, w.counted = true, true
-	f, r := FateAbandoned, Result{}
+	f, r := FateAbandoned, new(Result)
 	if w.reporting { // it has returned, and only the logger or a hook hangs
 		f, r = w.fate, w.result
 	} else {
-		r = describe(w.slot(), f, ErrCanceled)
+		*r = describe(w.slot(), f, ErrCanceled)
 		w.pool.loseUnseenLocked(w.scope, w.slot(), f, ErrCanceled)
 	}
-	w.countLocked(f, &r)
+	w.countLocked(f, r)
 }

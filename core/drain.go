@@ -4,7 +4,7 @@ import "context"
 
 // A drainer is a caller of Pool.Drain that waits. There is at most one.
 type drainer struct {
-	over   *latch
+	over   latch
 	report Report
 	err    error
 }
@@ -51,11 +51,12 @@ func (p *Pool) Drain(ctx context.Context) (r Report, err error) {
 		return r, ended
 	}
 	p.supersedeLocked()
-	d := &drainer{over: newLatch()}
+	d := new(drainer)
+	d.over.init()
 	p.drainer = d
 	p.mu.Unlock()
 
-	defer lend(ctx, d.over).end()
+	defer lend(ctx, &d.over).end()
 	if d.over.wait(ctx) {
 		return d.report, d.err
 	}

@@ -17,7 +17,7 @@ type ending struct {
 	due      int64   // ticks at which the first of those that wait in Done runs out of time; endless if none does
 	extra    int     // workers beyond the limit, once it was cut: what runs may be stuck
 	over     bool    // everything has its fate
-	finished *latch  // opened then
+	finished latch   // opened then
 	cause    error   // why it was cut; nil if it was not
 	lost     *losses // nil if nothing was
 	report   Report
@@ -55,7 +55,9 @@ func (e *ending) concludeLocked() {
 func (e *ending) wait(ctx context.Context, c *Config, cut func(cause error)) (Report, error) {
 	if !e.finished.isOpen() {
 		// What it cuts may need the slot, also if ctx has ended.
-		defer lend(context.WithoutCancel(ctx), e.finished).end()
+		if s := taskOf(ctx); s != nil {
+			defer s.lend(&e.finished).end()
+		}
 		select {
 		case <-e.finished.opened:
 		case <-ctx.Done():

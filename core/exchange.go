@@ -47,8 +47,10 @@ func (p *Pool) Begin(ctx context.Context) (context.Context, Exchange) {
 	if !p.made() {
 		return ctx, Exchange{}
 	}
-	if x, joins := joinScope(ctx, func(of *Pool) bool { return of == p }); joins {
-		return x.joined, x
+	if scopeOf(ctx) != nil { // else there is none to join, as for most
+		if x, joins := joinScope(ctx, func(of *Pool) bool { return of == p }); joins {
+			return x.joined, x
+		}
 	}
 	s := new(scope)
 	s.init(p, ctx)
@@ -119,23 +121,20 @@ func (x Exchange) Returned(o Outcome) bool {
 	}
 	p.lock()
 	defer p.unlock()
-	if at := s.stage.Load(); at == stageSent || at == stageLeaving {
+	if at := s.stage.Load(); at == stageLeaving || at >= stageSent {
 		return false
 	}
 	was, first := s.outcome, s.open()
 	o.Vetoed, o.Expired, o.Disconnected = was.Vetoed, was.Expired || o.Expired, was.Disconnected || o.Disconnected
 	s.outcome = o
-	if first {
+	switch {
+	case first && s.hadTasks:
+		s.returnedLocked()
+	case first:
 		s.stage.Store(stageReturned)
-		if s.hadTasks {
-			p.handling.remove(s)
-			p.returned.push(s)
-		}
 	}
-	if p.phase.Load() != phaseOpen {
+	if p.phase.Load() != phaseOpen && s.waitsLocked() {
 		s.sentLocked(ReleasePoolDone)
-	} else if first && s.hadTasks {
-		p.armSweepLocked(s)
 	}
 	return s.hadTasks
 }
@@ -159,6 +158,9 @@ func (x Exchange) Hijacked() {
 // and never blocks: what it starts runs on workers. The first call decides.
 func (x Exchange) Sent(r Release) {
 	if x.scope == nil || x.joined != nil {
+		return
+	}
+	if x.scope.stage.CompareAndSwap(stageQuiet, stageSent+uint32(r)) {
 		return
 	}
 	p := x.scope.pool

@@ -111,7 +111,7 @@ func (x Exchange) Held() bool {
 	switch at := s.stage.Load(); {
 	case at < stageLeaving:
 		return true
-	case at == stageReturned:
+	case at == stageQuiet, at == stageReturned:
 		return s.live > 0 || s.stagedStartLocked()
 	}
 	return false

@@ -60,6 +60,18 @@ func TestHeldRequestEndsAfterItsTasks(t *testing.T) {
 	}
 }
 
+// A task that was not staged holds the request as well.
+func TestRequestIsHeldByWhatRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := taskpool.Hold(newPool(taskpool.Config{}), taskpool.HoldOptions{})
+		start := time.Now()
+		must(t, taskpool.Handle(context.Background(), src, func(ctx context.Context) error {
+			return taskpool.FromContext(ctx).Add(sleeping(time.Second))
+		}))
+		equal(t, "time", elapsed(start), time.Second)
+	})
+}
+
 func TestHandleHoldsWhateverTheFunctionReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := taskpool.Hold(newPool(taskpool.Config{}), taskpool.HoldOptions{})

@@ -16,7 +16,14 @@ type latch struct {
 	calls *list.List // of func(), made for the first; nil again once it is open
 }
 
-func newLatch() *latch { return &latch{opened: make(chan struct{})} }
+func newLatch() *latch {
+	l := new(latch)
+	l.init()
+	return l
+}
+
+// init readies a latch that is part of something.
+func (l *latch) init() { l.opened = make(chan struct{}) }
 
 func (l *latch) isOpen() bool {
 	select {
@@ -49,18 +56,17 @@ func hasEnded(ctx context.Context) bool {
 
 // open opens the latch, unless it is open. It is called with or without a pool's lock.
 func (l *latch) open() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.isOpen() {
-		return
-	}
-	close(l.opened)
-	if l.calls != nil {
-		for e := l.calls.Front(); e != nil; e = e.Next() {
-			e.Value.(func())()
+	l.mu.Lock() // what is called is the engine's own, and does not panic
+	if !l.isOpen() {
+		close(l.opened)
+		if l.calls != nil {
+			for e := l.calls.Front(); e != nil; e = e.Next() {
+				e.Value.(func())()
+			}
+			l.calls = nil
 		}
-		l.calls = nil
 	}
+	l.mu.Unlock()
 }
 
 // onOpen has f called as the latch opens, with the locks of whoever opens it: f takes

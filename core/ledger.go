@@ -8,8 +8,9 @@ import (
 )
 
 // A stage is how far a request has come. It only goes forward, and under the
-// pool's lock but for one step: most requests add nothing, and their handlers
-// return without meeting at that lock.
+// pool's lock but for two steps: most requests add nothing, and their handlers
+// return without meeting at that lock; and where nothing is staged, nothing need
+// happen when the response is sent.
 type stage struct{ atomic.Uint32 }
 
 // The stages of a request. It has started in the first two of them.
@@ -17,8 +18,9 @@ const (
 	stageNew      = iota // its handler runs, and has not used the scope
 	stageUsed            // its handler runs
 	stageLeaving         // its handler returns without the lock: the outcome is not yet written
+	stageQuiet           // its handler has returned, and nothing waits for the response: it is in no list
 	stageReturned        // its handler has returned
-	stageSent            // its response is sent
+	stageSent            // its response is sent; what tells how, a Release, is added to it
 )
 
 // useLocked reports whether the handler runs, and if so has its return take the lock.
@@ -26,7 +28,7 @@ func (s *stage) useLocked() bool {
 	return s.Load() == stageUsed || s.CompareAndSwap(stageNew, stageUsed)
 }
 
-// leave begins the one step without the lock, if the scope was not used.
+// leave begins the handler's return without the lock, if the scope was not used.
 func (s *stage) leave() bool { return s.CompareAndSwap(stageNew, stageLeaving) }
 
 // A scope is what Scope stands for. It is one allocation, so its size counts.
@@ -85,8 +87,7 @@ func (s *scope) open() bool { return s.stage.Load() < stageLeaving }
 // without an allocation. Here and below, inner is the context whose values the
 // tasks get, nil for the scope's own.
 func (s *scope) add(start Start, tasks []Task, inner context.Context) error {
-	// The tasks of a pool that is gone with its request have no Done to end the pool's context.
-	plain := s.pool.plain && inner == nil && (s.pool.source == nil || !s.isRoot())
+	plain := s.pool.plain && inner == nil && !s.isRoot() // see Pool.Add
 	if plain && start == StartNow {
 		return s.addNow(tasks)
 	}
@@ -178,7 +179,7 @@ func (s *scope) accept(slots []slot) error {
 		p.leaveLanesLocked(slots)
 	} else {
 		for _, slot := range slots {
-			if _, _, start := unpack(slot); s.stage.Load() < stageSent && start != StartNow {
+			if _, _, start := unpack(slot); start != StartNow && s.waitsLocked() {
 				s.staged.push(slot, &p.spare, false)
 				p.staged++
 			} else {
@@ -356,7 +357,7 @@ func (s *scope) lastEndedLocked() {
 		s.settled = nil
 	}
 	p := s.pool
-	if s.stage.Load() == stageSent && s.closedLocked() && p.config.Hooks.Drained != nil {
+	if s.stage.Load() >= stageSent && s.closedLocked() && p.config.Hooks.Drained != nil {
 		p.notices++
 		s.queueLocked(&s.line, notice{})
 	}
@@ -374,16 +375,56 @@ func (s *scope) reportLocked() Report {
 		}
 		r.count(Fate(f), total)
 	}
-	if s.stage.Load() == stageSent {
-		r.Outcome = s.outcome
+	if s.stage.Load() >= stageSent {
+		r.Outcome = s.outcomeLocked()
 	}
 	return r
 }
 
+// returnedLocked notes that the handler of a scope with tasks has returned.
+func (s *scope) returnedLocked() {
+	p := s.pool
+	p.handling.remove(s)
+	if s.staged.size > 0 || p.config.Hooks.Drained != nil {
+		s.stage.Store(stageReturned)
+		s.listLocked()
+	} else {
+		s.stage.Store(stageQuiet)
+	}
+	p.settleLocked()
+}
+
+// waitsLocked reports whether the response is not sent. If the handler has returned,
+// something waits for the response from now on.
+func (s *scope) waitsLocked() bool {
+	if s.stage.CompareAndSwap(stageQuiet, stageReturned) {
+		s.listLocked()
+	}
+	return s.stage.Load() < stageSent
+}
+
+// listLocked has the sweep, or Done, release a scope that has returned, if nothing
+// tells of the end of its response.
+func (s *scope) listLocked() {
+	p := s.pool
+	p.returned.push(s)
+	if p.phase.Load() == phaseOpen {
+		p.armSweepLocked(s)
+	} else {
+		s.sentLocked(ReleasePoolDone)
+	}
+}
+
+// outcomeLocked is the outcome of a request whose response is sent.
+func (s *scope) outcomeLocked() Outcome {
+	o := s.outcome
+	o.Release = Release(s.stage.Load() - stageSent)
+	return o
+}
+
 func (s *scope) sentLocked(r Release) {
 	p := s.pool
-	s.stage.Store(stageSent)
-	s.outcome.Release = r
+	s.stage.Store(stageSent + uint32(r))
 	if !s.hadTasks {
 		return
 	}

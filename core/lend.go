@@ -33,8 +33,16 @@ type loan struct {
 // is for. What counts is that a task that waits holds no slot: a slot is taken
 // back only when fewer wait than have lent.
 func lend(ctx context.Context, l *latch) *loan {
-	s := taskOf(ctx)
-	if s == nil || l.isOpen() || hasEnded(ctx) {
+	if s := taskOf(ctx); s != nil && !hasEnded(ctx) {
+		return s.lend(l)
+	}
+	return nil
+}
+
+// lend is lend for a task of the scope whose context, if it has ended, does not end
+// the wait.
+func (s *scope) lend(l *latch) *loan {
+	if l.isOpen() {
 		return nil
 	}
 	n := &loan{scope: s, granted: make(chan struct{})}
@@ -82,11 +90,16 @@ func (n *loan) end() {
 }
 
 // grantLocked gives free slots to those who lent theirs. It is called before any
-// slot is given to what is queued.
+// slot is given to what is queued, and stands apart from what it does so that the
+// question can be inlined where a worker takes each task.
 func (p *Pool) grantLocked() {
-	if p.recalls.Load() != nil {
-		p.takeRecallsLocked()
+	if p.recalls.Load() != nil || len(p.reclaims) > 0 {
+		p.giveBackLocked()
 	}
+}
+
+func (p *Pool) giveBackLocked() {
+	p.takeRecallsLocked()
 	for len(p.reclaims) > 0 {
 		n := p.reclaims[0]
 		s := n.scope

@@ -2,7 +2,7 @@ package taskpool
 
 import (
 	"context"
-	"sync/atomic"
+	"sync"
 )
 
 // A life is how long the context of a task lasts: until its run has returned and the
@@ -16,7 +16,7 @@ import (
 type life struct {
 	ctx     context.Context
 	end     context.CancelCauseFunc
-	sharers atomic.Int32 // running plain tasks that it is of
+	sharers int // running plain tasks that it is of; protected by pool.mu
 }
 
 func (p *Pool) newLife() *life {
@@ -53,7 +53,7 @@ func (j *job) life() context.Context {
 	case lifeUnasked:
 		return p.ctx
 	case lifeAsked:
-		if l, ok := p.lives.Load(j); ok {
+		if l, ok := p.lives.Load().Load(j); ok {
 			return l.(*life).ctx
 		}
 	}
@@ -66,13 +66,16 @@ func (j *job) askLife() context.Context {
 		return j.life()
 	}
 	p := j.scope.pool
+	if p.lives.Load() == nil {
+		p.lives.CompareAndSwap(nil, new(sync.Map))
+	}
 	l := p.newLife()
-	if was, raced := p.lives.LoadOrStore(j, l); raced {
+	if was, raced := p.lives.Load().LoadOrStore(j, l); raced {
 		l.end(errEnded)
 		return was.(*life).ctx
 	}
 	if !j.lifeState.CompareAndSwap(lifeUnasked, lifeAsked) { // it has ended meanwhile
-		p.lives.Delete(j)
+		p.lives.Load().Delete(j)
 		l.end(errEnded)
 	}
 	return l.ctx
@@ -83,7 +86,7 @@ func (j *job) endLife() {
 	if j.lifeState.Swap(lifePast) != lifeAsked {
 		return
 	}
-	if l, ok := j.scope.pool.lives.LoadAndDelete(j); ok {
+	if l, ok := j.scope.pool.lives.Load().LoadAndDelete(j); ok {
 		l.(*life).end(errEnded)
 	}
 }
@@ -117,16 +120,16 @@ func (s *scope) askLife() context.Context {
 	l := p.newLife()
 	for w := p.active.head; w != nil; w = w.next {
 		if w.scope == s && w.task != nil {
-			l.sharers.Add(1)
+			l.sharers++
 		}
 	}
-	if l.sharers.Load() == 0 {
+	if l.sharers == 0 {
 		l.end(errEnded)
 	}
 	s.shared.Store(l)
 	for w := p.active.head; w != nil; w = w.next {
 		if w.scope == s && w.task != nil {
-			w.shared.Store(l)
+			w.shared = l
 		}
 	}
 	return l.ctx
@@ -141,17 +144,11 @@ func (s *scope) ownContext(t Task) *job {
 	return &job{scope: s, work: t}
 }
 
-// endLife tells those who have asked that the worker's run is over. finish calls it
-// before the task is counted, without the lock, and again with it: somebody may have
-// asked in between.
-func (w *worker) endLife() {
-	if w.job != nil {
-		w.job.endLife()
+// leaveLifeLocked tells those who have asked that a plain task of a scope is over, if
+// it is the last one that they have asked about.
+func (w *worker) leaveLifeLocked() {
+	if w.shared.sharers--; w.shared.sharers == 0 {
+		w.shared.end(errEnded)
 	}
-	if l := w.shared.Load(); l != nil {
-		w.shared.Store(nil)
-		if l.sharers.Add(-1) == 0 {
-			l.end(errEnded)
-		}
-	}
+	w.shared = nil
 }

@@ -26,7 +26,8 @@ func PerRequest(c Config) Source {
 		config: c.withDefaults(),
 		live:   make(map[*Pool]struct{}),
 	}
-	s.ending.due, s.ending.finished = endless, newLatch()
+	s.ending.due = endless
+	s.ending.finished.init()
 	s.config.Lanes = maps.Clone(c.Lanes)
 	s.sweeps.owner = s
 	s.phase.Store(phaseOpen)

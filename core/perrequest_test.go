@@ -117,6 +117,23 @@ func TestPoolOfARequestIsGoneWhenItsLastTaskHasEnded(t *testing.T) {
 	equal(t, "counts", countsOf(r), counts{Succeeded: 40})
 }
 
+// Its tasks may have ended before its handler has returned, and then nothing need
+// happen any more when the response is sent.
+func TestPoolOfARequestIsGoneWhenItsHandlerHasReturned(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // see isCollected
+	src := perRequest(taskpool.Config{})
+	p := func() weak.Pointer[taskpool.Pool] {
+		_, s := begin(src, context.Background())
+		must(t, s.Add(nop))
+		drain(t, s.Pool())
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
+		return weak.Make(s.Pool())
+	}()
+	isCollected(t, "the pool", p)
+	_, err := src.Done(context.Background())
+	must(t, err)
+}
+
 // What a lane was told holds until the API's reset, and would keep the pool.
 func TestPoolOfARequestIsGoneThoughItsLaneWasThrottled(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // see isCollected

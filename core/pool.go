@@ -17,7 +17,7 @@ type Pool struct {
 	watched bool // somebody wants the result of every task
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	lives   sync.Map // by *job, the *life of a run whose context was asked for its end
+	lives   atomic.Pointer[sync.Map] // by *job, the *life of a run whose context was asked for its end; made for the first
 
 	source *perRequest // what made it for one request; nil if New did
 
@@ -67,7 +67,6 @@ type Pool struct {
 	results  latest
 	failures []failedTask // the latest, oldest first, whatever a Drain has reported
 	ending   ending
-	first    smallChunk // the first spare one: a pool that is made for a request may need no other
 }
 
 // The phases of a pool; they only go forward.
@@ -89,7 +88,6 @@ func newPool(c Config, source *perRequest) *Pool {
 	p.workers = c.Workers
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	p.root.init(p, nil)
-	p.spare.add(&p.first)
 	p.sweep.of, p.alarms.owner = p, p
 	p.ending.due = endless
 	p.initLanes(c.Lanes)
@@ -113,6 +111,9 @@ var defaultPool = sync.OnceValue(func() *Pool { return New(Config{}) })
 func (p *Pool) Add(tasks ...Task) error {
 	if !p.made() {
 		return ErrNoPool
+	}
+	if p.plain && p.source == nil { // the tasks of a pool that is gone with its request have no Done to end the pool's context
+		return p.root.addNow(tasks)
 	}
 	return p.root.add(StartNow, tasks, nil)
 }

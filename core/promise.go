@@ -34,8 +34,9 @@ type Adder interface{ Submit(jobs ...Job) error }
 // it; AsyncJob returns it. The task's failure is
 // logged as any other is, whether it is awaited or not.
 func Async[T any](to Adder, fn func(context.Context) (T, error)) *Promise[T] {
-	p, err := AsyncJob(to, Job{}, fn)
-	if err != nil {
+	var job Job
+	p := new(Promise[T])
+	if err := submitAsync(to, &job, fn, p); err != nil {
 		logUnawaited(to, fn, err)
 	}
 	return p
@@ -45,14 +46,7 @@ func Async[T any](to Adder, fn func(context.Context) (T, error)) *Promise[T] {
 // refusal, with which the promise is settled too.
 func AsyncJob[T any](to Adder, job Job, fn func(context.Context) (T, error)) (*Promise[T], error) {
 	p := new(Promise[T])
-	var work any // none for a nil func
-	if fn != nil {
-		work = fn
-	}
-	err := submitAsync(to, job, work, p)
-	if err != nil {
-		p.settle(err)
-	}
+	err := submitAsync(to, &job, fn, p)
 	return p, err
 }
 
@@ -67,21 +61,31 @@ func (a *async) run(ctx context.Context) error { return a.promise.run(ctx, a.wor
 
 // submitAsync submits what AsyncJob was given. The engine is given the func as it
 // is, and any other Adder a Job whose Run can be called.
-func submitAsync(to Adder, job Job, work any, p promise) error {
+func submitAsync[T any](to Adder, job *Job, fn func(context.Context) (T, error), p *Promise[T]) (err error) {
 	job.Run = nil
+	var work any // none for a nil func
+	if fn != nil {
+		work = fn
+	}
 	switch to := to.(type) {
 	case *Pool:
-		return to.submitAsync(&job, work, p)
+		err = to.submitAsync(job, work, p)
 	case Scope:
-		return to.submitAsync(&job, work, p)
+		err = to.submitAsync(job, work, p)
 	case nil:
-		return fmt.Errorf("taskpool: nil Adder, pass a *Pool or a Scope: %w", ErrNoPool)
+		err = fmt.Errorf("taskpool: nil Adder, pass a *Pool or a Scope: %w", ErrNoPool)
+	default:
+		of := *job // so that only what goes to others is allocated
+		of.async = &async{work, p}
+		if work != nil {
+			of.Run = of.async.run
+		}
+		err = to.Submit(of)
 	}
-	job.async = &async{work, p}
-	if work != nil {
-		job.Run = job.async.run
+	if err != nil {
+		p.settle(err)
 	}
-	return to.Submit(job)
+	return err
 }
 
 // Settled returns a channel that is closed when the task has its fate: for a
@@ -171,11 +175,14 @@ func (p *Promise[T]) occupy() bool {
 // first call counts: an Adder may submit a job twice, or refuse it and submit it
 // all the same.
 func (p *Promise[T]) settle(err error) {
-	if !p.occupy() {
+	if err == nil && p.state.CompareAndSwap(promiseOpen, promiseSettled) {
+		// There is nothing to write, as for most.
+	} else if p.occupy() {
+		p.err = err
+		p.state.Store(promiseSettled)
+	} else {
 		return
 	}
-	p.err = err
-	p.state.Store(promiseSettled)
 	if l := p.waiters.Load(); l != nil {
 		l.open()
 	}

@@ -7,7 +7,8 @@ const (
 	largeSlots = 60 // makes a large chunk, and the header that the allocator adds, fill its class of 1024 bytes
 
 	// Small chunks are allocated several at once, so that a scope that stages costs
-	// no allocation but its own. Each of the spare ones may keep its whole batch.
+	// no allocation but its own. Each of the spare ones may keep its whole batch. The
+	// first comes alone: a pool that is made for a request may need no other.
 	smallBatch  = 8
 	spareChunks = 64 // of each size, what a pool keeps for reuse
 )
@@ -41,7 +42,10 @@ type largeChunk struct {
 }
 
 // A spare has the free lists of a pool's chunks.
-type spare struct{ small, large chunkList }
+type spare struct {
+	small, large chunkList
+	batched      bool // the first small chunk was made
+}
 
 type chunkList struct {
 	head  *chunk
@@ -66,9 +70,14 @@ func (l *chunkList) pop() *chunk {
 func (s *spare) get(small bool) *chunk {
 	switch {
 	case small && s.small.head == nil:
-		batch := new([smallBatch]smallChunk)
-		for i := range batch {
-			s.add(&batch[i])
+		if !s.batched {
+			s.batched = true
+			s.add(new(smallChunk))
+		} else {
+			batch := new([smallBatch]smallChunk)
+			for i := range batch {
+				s.add(&batch[i])
+			}
 		}
 		fallthrough
 	case small:
@@ -311,9 +320,6 @@ func (r *rings) remove(from level) {
 
 // choose is the ring whose turn it is. They are not all empty.
 func (r *rings) choose() level {
-	if r.used == 1<<normal {
-		return normal
-	}
 	if r.due(low, 0) || r.due(normal, 0) && r.due(low, 1) { // one turn: two in a row would pass over High twice
 		return low
 	}
@@ -336,10 +342,12 @@ func (r *rings) due(of level, more uint8) bool {
 // one is that of those above it, too, unless all that waits there has no room.
 func (r *rings) started(one level) {
 	r.passed[one] = 0
-	others := r.used &^ (1 << one)
-	if others == 0 {
-		return
+	if others := r.used &^ (1 << one); others != 0 {
+		r.passOver(one, others)
 	}
+}
+
+func (r *rings) passOver(one level, others uint8) {
 	for of := range level(levels) {
 		switch {
 		case others&(1<<of) == 0:
@@ -355,7 +363,10 @@ func (r *rings) started(one level) {
 // lanes that may start nothing now.
 func (r *rings) pop(free *spare) (*scope, slot) {
 	for !r.empty() {
-		level := r.choose()
+		level := normal
+		if r.used != 1<<normal { // as it mostly is
+			level = r.choose()
+		}
 		from := &r.of[level]
 		l := from.head
 		if l.lane != nil && l.lane.blockedLocked() {

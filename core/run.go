@@ -8,18 +8,19 @@ import (
 // takenLocked notes that the job starts now, unless there is no time left for it. It
 // gives the job for the worker: a copy if it has run before.
 func (j *job) takenLocked(p *Pool) *job {
+	f := j.full()
 	switch {
 	case j.fate != 0:
 	case p.phase.Load() == phaseClosed:
 		j.giveUpLocked()
-	case j.missesInLaneLocked(p):
+	case f == nil:
+		j.started = ticks()
+	case f.missesInLaneLocked(p):
 	default:
 		j.started = ticks()
-		if f := j.full(); f != nil {
-			f.startedLocked(p)
-			if f.attempts > 1 {
-				return j.anew()
-			}
+		f.startedLocked(p)
+		if f.attempts > 1 {
+			return j.anew()
 		}
 	}
 	return j
@@ -54,12 +55,11 @@ func (j *job) endErr() error {
 
 // missesInLaneLocked gives a job up that its lane holds for longer than Done has
 // time, and reports whether it did.
-func (j *job) missesInLaneLocked(p *Pool) bool {
-	f := j.full()
-	if f == nil || f.stay == nil || p.ending.due == endless {
+func (j *fullJob) missesInLaneLocked(p *Pool) bool {
+	if j.stay == nil || p.ending.due == endless {
 		return false
 	}
-	l := f.stay.lane
+	l := j.stay.lane
 	if !l.missesLocked(ticks()) {
 		return false
 	}
@@ -165,7 +165,7 @@ func (w *worker) retry() bool {
 	ctx := w.endedCtx()
 	p.logRetry(ctx, &j.job, w.err, wait)
 	p.callRetried(ctx, &j.job, w.err, wait)
-	w.endLife()
+	w.job.endLife()
 	p.lock()
 	now := ticks()
 	if j.late = p.ending.misses(later(now, wait)); j.late { // Done was called meanwhile
@@ -186,6 +186,5 @@ func (w *worker) retry() bool {
 		p.queued++
 		s.queueJobLocked(&j.job)
 	}
-	p.grantLocked()
 	return true
 }

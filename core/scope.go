@@ -118,10 +118,10 @@ func (s Scope) Outcome() (o Outcome, known bool) {
 	p := s.scope.pool
 	p.lock()
 	defer p.mu.Unlock()
-	if s.scope.stage.Load() < stageSent {
+	if s.scope.waitsLocked() {
 		return Outcome{}, false
 	}
-	return s.scope.outcome, true
+	return s.scope.outcomeLocked(), true
 }
 
 // Pending returns the jobs that wait now, in the order in which they are to start:

@@ -176,3 +176,86 @@ func isCollected[T any](t testing.TB, what string, w weak.Pointer[T]) {
 	}
 	t.Errorf("%s is still referred to", what)
 }
+
+// What a task stages after the handler has returned, when nothing was staged before,
+// waits for the response as well, and no longer than Grace from then.
+func TestLateStagedTasksAreReleased(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, how := range []string{"sent before", "sent after", "overdue", "done before", "done after"} {
+			p := newPool(taskpool.Config{Grace: time.Minute})
+			ctx, s := begin(p, context.Background())
+			start := time.Now()
+			var ran time.Duration
+			var release taskpool.Release
+			stage, staged := make(chan struct{}), make(chan struct{})
+			must(t, s.Add(func(context.Context) error {
+				<-stage
+				defer close(staged)
+				return taskpool.FromContext(ctx).AfterResponse(func(context.Context) error {
+					ran = elapsed(start)
+					o, _ := s.Outcome()
+					release = o.Release
+					return nil
+				})
+			}))
+			s.Returned(taskpool.Outcome{Status: 201})
+			time.Sleep(time.Hour)
+			want, at := taskpool.ReleaseFlushed, time.Hour
+			var ended chan struct{}
+			end := func() {
+				ended = make(chan struct{})
+				go func() { defer close(ended); done(t, p) }()
+				synctest.Wait()
+			}
+			switch how {
+			case "sent before":
+				s.Sent(taskpool.ReleaseFlushed)
+			case "done before":
+				end()
+				want = taskpool.ReleasePoolDone
+			}
+			close(stage)
+			<-staged
+			switch how {
+			case "sent after":
+				time.Sleep(time.Second)
+				s.Sent(taskpool.ReleaseFlushed)
+				at += time.Second
+			case "overdue":
+				want, at = taskpool.ReleaseOverdue, at+time.Minute
+			case "done after":
+				end()
+				want = taskpool.ReleasePoolDone
+			}
+			time.Sleep(time.Hour)
+			equal(t, how+": ran at", ran, at)
+			equal(t, how+": release", release, want)
+			if ended == nil {
+				done(t, p)
+			} else {
+				<-ended
+			}
+		}
+	})
+}
+
+// Nothing is staged, and nothing tells of the end of the response: who asks for the
+// outcome has it Grace later.
+func TestOutcomeIsKnownToWhoAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{Grace: time.Second / 2})
+		ctx, s := begin(p, context.Background())
+		var asked []string
+		must(t, s.Add(func(context.Context) error {
+			for range 3 {
+				time.Sleep(time.Second)
+				o, known := taskpool.FromContext(ctx).Outcome()
+				asked = append(asked, fmt.Sprint(known, o.Status, o.Release))
+			}
+			return nil
+		}))
+		s.Returned(taskpool.Outcome{Status: 202})
+		drain(t, p)
+		equal(t, "answers", fmt.Sprint(asked), fmt.Sprint([]string{"false 0 not released", "true 202 overdue", "true 202 overdue"}))
+	})
+}

@@ -17,6 +17,10 @@ const (
 	minSlice = int64(100 * time.Microsecond)
 	maxSlice = int64(10 * time.Millisecond)
 
+	// Who waited for what it has ended is to run sooner than that: a scope's caller
+	// stands next in line on its processor, and would be the last to see an idle one.
+	wokenShare = 8
+
 	// The clock is read for every 4th task, and for every 16th while so many take no
 	// time to speak of: where long ones follow, the first pause is so much later.
 	minCheck = 4
@@ -28,16 +32,15 @@ type worker struct {
 	pool       *Pool
 	prev, next *worker // in pool.active while it has a goroutine, else next in pool.idle
 
-	scope  *scope               // for whom it runs something now; nil if for nobody. Written under pool.mu, as the next two
-	job    *job                 // what it runs, if that is a job
-	task   Task                 // … if it is a plain task of a request
-	own    bool                 // … if it is one of the pool's own. If it is none of these, it is a notice
-	latest atomic.Value         // of the pool's own, the Task: the outlet may have given it, without the lock
-	shared atomic.Pointer[life] // of the plain task of a request that it runs; nil if nobody has asked for it
+	scope  *scope       // for whom it runs something now; nil if for nobody. Written under pool.mu, as the next two
+	job    *job         // what it runs, if that is a job
+	task   Task         // … if it is a plain task of a request
+	own    bool         // … if it is one of the pool's own. If it is none of these, it is a notice
+	latest atomic.Value // of the pool's own, the Task: the outlet may have given it, without the lock
 	step   step
 	fate   Fate
 	err    error
-	result Result // made if anybody is to see it
+	result *Result // of it, if anybody is to see it: made for the first, and used again
 
 	derived context.Context // what Hooks.Run gave to the task, once Run has returned; nil if it gave none
 	seen    atomic.Int64    // ticks at which a Snapshot first saw what it runs, if that is a plain task; 0 if none did
@@ -47,12 +50,14 @@ type worker struct {
 	read  int64 // what it was
 	since int64 // ticks of the end of the last pause
 	slice int64 // how long to work before the next one
+	woke  bool  // it has ended what somebody waited for, who runs when it pauses
 	peers int   // busy workers, itself included, when it took what it has
 
 	// Protected by pool.mu.
-	abandoned bool // Done gave its task up: whatever it still does counts for nothing
-	reporting bool // result stands; the logger and Hooks.Ended are being called
-	counted   bool // an abandoned task has been counted
+	shared    *life // of the plain task of a request that it runs; nil if nobody has asked for it
+	abandoned bool  // Done gave its task up: whatever it still does counts for nothing
+	reporting bool  // result stands; the logger and Hooks.Ended are being called
+	counted   bool  // an abandoned task has been counted
 }
 
 // A step is how far a worker has come with a task: where it goes on after a
@@ -99,6 +104,7 @@ func (w *worker) loop() (again bool) {
 			// Often the next task is a moment away, and cheaper to meet here
 			// than to start a worker for.
 			rechecked, p.seeking = true, true
+			w.woke = false
 			p.mu.Unlock()
 			runtime.Gosched()
 			p.lock()
@@ -220,9 +226,14 @@ func (w *worker) yield() {
 	if w.since == 0 {
 		w.since = now // many a worker has no more to do than this
 	}
-	if now-w.since < w.slice {
+	slice := w.slice
+	if w.woke {
+		slice /= wokenShare
+	}
+	if now-w.since < slice {
 		return
 	}
+	w.woke = false
 	runtime.Gosched()
 	w.since = ticks()
 	away := (w.since - now) / int64(w.peers)
@@ -267,19 +278,24 @@ func (w *worker) finish() {
 		w.report()
 		w.step = stepCount
 	}
-	w.endLife()
+	if w.job != nil {
+		w.job.endLife()
+	}
 	p.lock()
 	w.step = stepNone
 	if w.abandoned {
 		return
 	}
-	w.countLocked(w.fate, &w.result)
+	w.countLocked(w.fate, w.result)
 	w.fate, w.reporting = 0, false
 	if w.job != nil { // the rest is cleared if nothing else is taken
 		w.job, w.derived = nil, nil
 	}
 	if w.err != nil || p.watched {
-		w.err, w.result = nil, Result{}
+		w.err = nil
+		if w.result != nil {
+			*w.result = Result{}
+		}
 	}
 }
 
@@ -292,7 +308,10 @@ func (w *worker) report() {
 	ctx := w.endedCtx()
 	if w.step < stepHook {
 		w.step = stepLog
-		w.result = describe(w.slot(), w.fate, w.err)
+		if w.result == nil {
+			w.result = new(Result)
+		}
+		*w.result = describe(w.slot(), w.fate, w.err)
 		logged, late := w.fate == FateFailed || w.fate == FatePanicked, isLate(w.slot())
 		p.lock()
 		if w.abandoned {
@@ -305,18 +324,21 @@ func (w *worker) report() {
 		}
 		p.mu.Unlock()
 		if logged {
-			p.logFailure(ctx, w.result, late)
+			p.logFailure(ctx, *w.result, late)
 		}
 	}
 	w.step = stepHook
-	p.callEnded(ctx, w.result)
+	p.callEnded(ctx, *w.result)
 }
 
 // countLocked closes the books on what the worker has: the task's fate, the
-// scope's count, and whatever waits for the last one.
+// scope's count, and whatever waits for the last one. A result is there if one is
+// to be kept or there was an error.
 func (w *worker) countLocked(f Fate, r *Result) {
 	p, s := w.pool, w.scope
-	w.endLife()
+	if w.shared != nil {
+		w.leaveLifeLocked()
+	}
 	if !w.hasTask() {
 		p.busy--
 		p.notices--
@@ -330,13 +352,17 @@ func (w *worker) countLocked(f Fate, r *Result) {
 			if j := w.job.full(); j != nil {
 				j.stoppedLocked(p)
 			}
-			w.job.settle(f, r.Err)
+			var err error
+			if r != nil {
+				err = r.Err
+			}
+			w.job.settle(f, err)
 			w.job.endInheritance()
 		}
+		w.woke = w.woke || s.settled != nil && s.live == 0
 		s.liveEndedLocked()
 	}
 	p.settleLocked()
-	p.grantLocked() // after all that may have ended a wait
 }
 
 // freeLocked takes back the slot of a task that has run.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -362,6 +363,46 @@ func TestScopeWithUpToFourTasksIsOneAllocation(t *testing.T) {
 	} {
 		scope() // the sweep's timer is made once
 		equal(t, "allocations of a scope with tasks: "+name, testing.AllocsPerRun(100, scope), 1)
+	}
+	done(t, p)
+}
+
+// On one processor who waits for a scope runs when the worker pauses: that is soon
+// after the scope's last task, although so many others wait. Its tasks are counted in
+// that time; on a busy machine the worker rightly pauses later, so that half of the
+// rounds have to tell.
+func TestWhoWaitsForAScopeRunsSoon(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	p := newPool(taskpool.Config{Workers: 1, QueueLimit: -1})
+	var ran atomic.Int64
+	compute := func(context.Context) error {
+		for start := time.Now(); time.Since(start) < 7*time.Microsecond; {
+		}
+		ran.Add(1)
+		return nil
+	}
+	const rounds = 41
+	var late []int64
+	for range rounds {
+		for range 200 {
+			must(t, p.Add(compute))
+		}
+		_, s := begin(p, context.Background())
+		var ended int64
+		must(t, s.Add(func(ctx context.Context) error {
+			_ = compute(ctx)
+			ended = ran.Load()
+			return nil
+		}))
+		_, err := s.Drain(context.Background())
+		must(t, err)
+		late = append(late, ran.Load()-ended)
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
+		drain(t, p)
+	}
+	slices.Sort(late)
+	if got := late[rounds/2]; got > 4 {
+		t.Errorf("tasks of others between the end of a scope and its caller: got %d in half of the rounds, want at most 4, which is when a worker looks at the clock: %v", got, late)
 	}
 	done(t, p)
 }
