@@ -93,7 +93,7 @@ func TestATestMayCutItsTasksShort(t *testing.T) {
 			taskpool.Job{Name: "deaf", Run: func(context.Context) error { time.Sleep(time.Hour); return nil }},
 			taskpool.Job{Name: "behind", Run: nothing},
 		)
-		time.Sleep(1) // until the first runs
+		synctest.Wait() // until the first runs
 		over, cancel := context.WithCancel(context.Background())
 		cancel()
 		_, _ = tasks.Done(over)

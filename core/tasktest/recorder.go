@@ -249,16 +249,22 @@ func (r *Recorder) end() {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	if r.paused.Load() {
+	unrun, running := map[string]int{}, map[string]int{}
+	captured := r.paused.Load()
+	if captured { // it is not waited for, and Done may let some of it begin
 		cancel()
+		for _, task := range r.Waiting() {
+			unrun[task.Name]++
+		}
 	}
 	before := len(r.Ended())
 	_, _ = r.Done(ctx) // what it cuts is named here
-	unrun, running := map[string]int{}, map[string]int{}
 	for _, result := range r.Ended()[before:] {
 		switch {
 		case result.Fate == taskpool.FateCanceled && result.Attempts == 0:
-			unrun[result.Name]++
+			if !captured {
+				unrun[result.Name]++
+			}
 		case result.Fate == taskpool.FateCanceled, result.Fate == taskpool.FateAbandoned:
 			running[result.Name]++
 		}

@@ -17,10 +17,17 @@ import (
 )
 
 // picture is a PNG.
-func picture(t *testing.T) []byte {
+func picture(t *testing.T) []byte { return gray(t, 0) }
+
+// gray is a PNG of one color.
+func gray(t *testing.T, y uint8) []byte {
 	t.Helper()
+	img := image.NewGray(image.Rect(0, 0, 300, 200))
+	for i := range img.Pix {
+		img.Pix[i] = y
+	}
 	var b bytes.Buffer
-	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 300, 200))); err != nil {
+	if err := png.Encode(&b, img); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -46,6 +53,7 @@ func upload(t *testing.T, url, tenant string, id int, body []byte, want int) (lo
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, resp.Body) // so that the connection is used again
 	if resp.StatusCode != want {
 		t.Fatalf("%s %d: got %d, want %d", tenant, id, resp.StatusCode, want)
 	}
@@ -71,9 +79,10 @@ func TestThumbnailIsMadeAfterTheAnswer(t *testing.T) {
 	tasks.Pause()
 	url, stop := start(t, &service{thumbnail: thumbnail}, tasks)
 	at := upload(t, url, "acme", 1, picture(t), http.StatusAccepted)
-	if waiting := tasks.Waiting("thumbnail"); len(waiting) != 1 || waiting[0].Lane != "tenant acme" {
+	if waiting := tasks.Waiting("thumbnail"); len(waiting) != 1 || waiting[0].Lane != "tenant acme" || waiting[0].Start != taskpool.StartOnSuccess {
 		t.Errorf("got %+v, want one that waits in its tenant's lane", waiting)
 	}
+	upload(t, url, "fora", 2, gray(t, 255), http.StatusAccepted) // in the memory of the first, on the same connection
 	if status, _ := get(t, url+at); status != http.StatusNotFound {
 		t.Errorf("before: got %d, want 404", status)
 	}
@@ -81,8 +90,12 @@ func TestThumbnailIsMadeAfterTheAnswer(t *testing.T) {
 		t.Error(err)
 	}
 	status, body := get(t, url+at)
-	if thumb, _, err := image.Decode(bytes.NewReader(body)); status != http.StatusOK || err != nil || thumb.Bounds().Dx() != side {
-		t.Errorf("got %d, %v, want a thumbnail", status, err)
+	thumb, _, err := image.Decode(bytes.NewReader(body))
+	if status != http.StatusOK || err != nil || thumb.Bounds().Dx() != side {
+		t.Fatalf("got %d, %v, want a thumbnail", status, err)
+	}
+	if r, _, _, _ := thumb.At(side/2, side/2).RGBA(); r > 0x1000 {
+		t.Error("it is of another picture")
 	}
 	if err := stop(); err != nil {
 		t.Error(err)

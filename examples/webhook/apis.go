@@ -16,6 +16,7 @@ type api struct {
 	window time.Duration
 
 	mu      sync.Mutex // protects following fields
+	away    int        // how many of the next calls are answered with 503
 	ends    time.Time  // of the window
 	used    int        // of its calls
 	heard   []string   // bodies
@@ -42,6 +43,11 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.away > 0 {
+		a.away--
+		http.Error(w, "away", http.StatusServiceUnavailable)
+		return
+	}
 	if a.limit == 0 {
 		a.heard = append(a.heard, string(body))
 		return

@@ -110,6 +110,26 @@ func TestTheLimitIsKeptWhileTheServiceStops(t *testing.T) {
 	}
 }
 
+func TestAPIThatIsAwayForAMomentHearsOfItAllTheSame(t *testing.T) {
+	tasks := tasktest.NewRecorder(t, config())
+	s, apis, url, stop := start(t, tasks, map[string]int{"crm": 0})
+	apis["crm"].mu.Lock()
+	apis["crm"].away = 2
+	apis["crm"].mu.Unlock()
+	if got := send(t, url, "event", s.sign([]byte("event"))); got != http.StatusAccepted {
+		t.Errorf("got %d, want 202", got)
+	}
+	if r := tasks.WaitFor("crm"); r.Fate != taskpool.FateSucceeded || r.Attempts != 3 {
+		t.Errorf("got %+v, want that the third try succeeded", r)
+	}
+	if heard, _ := apis["crm"].counts(); len(heard) != 1 {
+		t.Errorf("it heard %q, want one", heard)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWhatIsNotSignedIsPassedOnToNobody(t *testing.T) {
 	tasks := tasktest.NewRecorder(t, config())
 	_, _, url, stop := start(t, tasks, map[string]int{"crm": 0})
