@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -190,7 +191,7 @@ func TestWaitForFailsTheTestIfThereIsNoSuchTask(t *testing.T) {
 func TestAdvanceGoesThroughTheTimeOfABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tasks := tasktest.NewRecorder(t, taskpool.Config{})
-		runs := 0
+		var runs atomic.Int32
 		err := taskpool.Handle(t.Context(), tasks, func(ctx context.Context) error {
 			return taskpool.FromContext(ctx).Submit(taskpool.Job{
 				Name:  "reminder",
@@ -201,7 +202,7 @@ func TestAdvanceGoesThroughTheTimeOfABubble(t *testing.T) {
 					for range 100 {
 						runtime.Gosched() // the test's goroutine is not to go on before this has ended
 					}
-					if runs++; runs == 1 {
+					if runs.Add(1) == 1 {
 						return errors.New("not yet")
 					}
 					return nil
@@ -213,9 +214,9 @@ func TestAdvanceGoesThroughTheTimeOfABubble(t *testing.T) {
 		}
 		began := time.Now()
 		tasks.Advance(24*time.Hour - 1)
-		equal(t, "runs before it is due", runs, 0)
+		equal(t, "runs before it is due", runs.Load(), 0)
 		tasks.Advance(1)
-		equal(t, "runs once it is", runs, 1)
+		equal(t, "runs once it is", runs.Load(), 1)
 		waiting := tasks.Waiting("reminder")
 		if len(waiting) != 1 || waiting[0].State != taskpool.StateRetrying || !waiting[0].Due.Equal(time.Now().Add(time.Minute)) {
 			t.Errorf("got %+v, want another run in a minute", waiting)
