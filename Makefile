@@ -8,7 +8,8 @@ ADDR        ?= 127.0.0.1:8080
 DURABLE     ?=
 ARGS        ?=
 POSTGRES    := $(CURDIR)/core/riverpool/testdata/postgres
-ALONE       ?= -short -skip 'Conformance|Conforms|FaultyAdapter|Chaos|Programs|Kill'
+AT_ONCE     ?= 4
+ALONE       ?= short
 LINT        := v2.15.0
 VULN        := v1.9.0
 LINT_BIN    := .bin/golangci-lint-$(LINT)
@@ -25,15 +26,15 @@ run: go ## start the orders service (FRAMEWORK=nethttp, gin, echo, echo5, fiber 
 	@ADDR=$(ADDR) DURABLE='$(DURABLE)' exec .bin/orders-$(FRAMEWORK) $(ARGS) # not go run, which hands on no SIGTERM
 
 test: go ## run the tests of every module, with a Postgres of their own if there is one on this machine
-	$(POSTGRES) $(GO) test $(PACKAGES)
+	$(POSTGRES) $(GO) test -p $(AT_ONCE) $(PACKAGES) # more than there are processors: most tests wait
 
-race: go cc ## run the tests of every module under the race detector
-	$(POSTGRES) $(GO) test -race $(PACKAGES)
+race: go cc ## run the tests of every module under the race detector, but for those of other processes, which it does not see
+	$(POSTGRES) $(GO) test -race -vet=off -p $(AT_ONCE) $(PACKAGES)
 
 chaos: go cc ## the long form of the tests that break things at random, under the race detector: about 17 minutes, ten of them a soak (CHAOS_SOAK=30s shortens it)
 	CHAOS=1 $(POSTGRES) $(GO) test -race -count=1 -timeout 60m -v -run Chaos $(PACKAGES)
 
-ci: fmt vet lint tidy-check alone newest race docs-check ## all that a change has to pass
+ci: fmt lint tidy-check alone newest race docs-check ## all that a change has to pass
 
 fmt: go ## check that every file is formatted
 	@files=$$(gofmt -l $(MODULES)); test -z "$$files" || { echo "not formatted, run gofmt -w:"; echo "$$files"; exit 1; }
@@ -41,15 +42,15 @@ fmt: go ## check that every file is formatted
 vet: go ## go vet over the workspace
 	$(GO) vet $(PACKAGES)
 
-alone: go ## build, vet and test each module as its users get it, without the workspace; what takes long is race's (ALONE='' for all)
-	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && GOWORK=off $(GO) build ./... && GOWORK=off $(GO) vet ./... && GOWORK=off $(POSTGRES) $(GO) test $(ALONE) ./...); done
+alone: go ## build and vet each module as its users get it, without the workspace, and test those that get other versions so (ALONE= leaves nothing out)
+	GO=$(GO) ALONE='$(ALONE)' $(POSTGRES) .ci/alone $(MODULES)
 
 newest: go cc ## test Fiber on the newest fasthttp (fiber/fasthttp-newest.mod) and the newest peers (core/bench/newest.mod), which need Go 1.26
-	cd fiber && GOWORK=off $(GO) test -race -modfile=fasthttp-newest.mod ./...
-	cd core/bench && GOWORK=off $(GO) test -race -modfile=newest.mod ./...
+	cd fiber && GOWORK=off $(GO) test -race -vet=off -modfile=fasthttp-newest.mod ./...
+	cd core/bench && GOWORK=off $(GO) test -modfile=newest.mod ./... # with the race detector they are tested in the workspace
 
-lint: $(LINT_BIN) ## golangci-lint, at a pinned version that is installed into .bin
-	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && $(CURDIR)/$(LINT_BIN) run --config $(CURDIR)/.golangci.yml ./...); done
+lint: $(LINT_BIN) ## golangci-lint with the checks of go vet, at a pinned version that is installed into .bin
+	$(LINT_BIN) run --config .golangci.yml $(PACKAGES)
 
 $(LINT_BIN): | go
 	GOBIN=$(CURDIR)/.bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT)
@@ -71,8 +72,8 @@ tidy-check: go ## check that go mod tidy would change nothing
 docs-check: go ## check that what README.md and the other documents show compiles, runs and is there (seconds)
 	$(GO) test -count=1 ./examples/internal/published # -count: the test cache does not see the documents change
 
-release-check: go ## rehearse a release of what is committed: tag it in a clone, get each module by version, run README.md's examples (a minute or two)
-	RELEASE=1 $(GO) test -count=1 -v -run Release ./examples/internal/published
+release-check: go ## rehearse a release of what is committed: tag it in a clone, get each module by version, run README.md's examples (five minutes)
+	RELEASE=1 $(GO) test -count=1 -timeout 60m -v -run Release ./examples/internal/published
 
 bench: compare ## the engine beside its peers at their newest versions, and the ratios that are asked (a few minutes)
 	.bin/compare

@@ -173,5 +173,5 @@ func (p *Pool) reportLocked(r *Report) { p.results.report(r, &p.fates, &p.draine
 func (p *Pool) takeReportLocked(r *Report) {
 	p.reportLocked(r)
 	p.drained = p.fates
-	p.results = latest{}
+	p.results = resultRing{}
 }

@@ -80,8 +80,8 @@ type losses struct {
 	handlers            int       // that were open when Done was cut
 	names               []string  // of the first of the tasks
 	lines               []lostLog // still to be logged
-	told                sync.Once
-	telling             chan struct{} // closed when that is done
+	telling             sync.Once
+	told                chan struct{} // closed when they are
 }
 
 // A lostLog is a line of the log that nobody could write under the lock.
@@ -119,10 +119,10 @@ func (l *losses) note(name func() string, f Fate) (logged bool) {
 
 // tell logs what is not logged yet, without waiting for long: a logger may hang.
 func (l *losses) tell(c *Config) {
-	l.told.Do(func() {
-		l.telling = make(chan struct{})
+	l.telling.Do(func() {
+		l.told = make(chan struct{})
 		go func() {
-			defer close(l.telling)
+			defer close(l.told)
 			for _, t := range l.lines {
 				c.logLost(t)
 			}
@@ -131,7 +131,7 @@ func (l *losses) tell(c *Config) {
 			}
 		}()
 	})
-	within(farewell, l.telling)
+	within(farewell, l.told)
 }
 
 func (c *Config) logLost(t lostLog) {

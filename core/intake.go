@@ -63,8 +63,8 @@ func behindOthers(jobs []slot) bool {
 // openIntakeLocked opens the intake behind tasks of the pool itself, if some will
 // still wait when the next is taken, and there is room.
 func (s *scope) openIntakeLocked() {
-	p, q := s.pool, &s.line.rest
-	if !s.isRoot() || q.size == 0 || s.line.size() < 2 || len(q.tail.slots) == fewSlots {
+	p, q := s.pool, &s.line.overflow
+	if !s.isRoot() || q.size == 0 || s.line.size() < 2 || len(q.tail.slots) == smallSlots {
 		return
 	}
 	credit := len(q.tail.slots) - int(q.to)
@@ -90,7 +90,7 @@ func (p *Pool) takeInLocked() {
 	if in.chunk.Load() == nil {
 		return
 	}
-	q := &p.root.line.rest
+	q := &p.root.line.overflow
 	in.mu.Lock()
 	n, mixed := in.next-int(q.to), in.mixed
 	in.chunk.Store(nil)

@@ -48,12 +48,12 @@ type lane struct {
 
 // A stay is that of a job in its lane.
 type stay struct {
-	lane    *lane
-	told    int64 // ticks at which the job's run has told of an answer; 0 if it has not
-	beside  int32 // how many of the lane ran when it started, itself included
-	excused int32 // runs that count as no attempt
-	running bool
-	refused bool // in this run an API has refused a call
+	lane     *lane
+	answered int64 // ticks at which the job's run has told of an answer; 0 if it has not
+	beside   int32 // how many of the lane ran when it started, itself included
+	excused  int32 // runs that count as no attempt
+	running  bool
+	refused  bool // in this run an API has refused a call
 }
 
 func (p *Pool) initLanes(lanes map[string]Lane) {
@@ -254,7 +254,7 @@ func (l *lane) per() int64 { return later(0, l.Per) }
 // startLocked notes that a job of the lane starts.
 func (l *lane) startLocked(j *fullJob) {
 	s := j.stay
-	s.running, s.told, s.refused = true, 0, false
+	s.running, s.answered, s.refused = true, 0, false
 	l.waiting--
 	l.running++
 	l.pool.agedLocked(l)
@@ -276,7 +276,7 @@ func (l *lane) endLocked(p *Pool, j *fullJob) {
 	j.stay.running = false
 	l.running--
 	if l.pace != nil {
-		l.pace.Ended(ticks(), j.started, int(j.stay.beside), j.stay.told != 0)
+		l.pace.Ended(ticks(), j.started, int(j.stay.beside), j.stay.answered != 0)
 	}
 	p.wakeLaneLocked(l)
 }

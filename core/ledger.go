@@ -91,8 +91,8 @@ func (s *scope) add(start Start, tasks []Task, inner context.Context) error {
 	if plain && start == StartNow {
 		return s.addNow(tasks)
 	}
-	var few [fewSlots]slot
-	slots := few[:0]
+	var room [smallSlots]slot
+	slots := room[:0]
 	for i, t := range tasks {
 		switch {
 		case t == nil:
@@ -133,8 +133,8 @@ func (s *scope) addNow(tasks []Task) error {
 }
 
 func (s *scope) submit(jobs []Job, inner context.Context) error {
-	var few [fewSlots]slot
-	slots := few[:0]
+	var room [smallSlots]slot
+	slots := room[:0]
 	for i := range jobs {
 		if err := jobs[i].check(); err != nil {
 			return s.refuse(len(jobs), nthTask(i, len(jobs), jobs[i].Name, err))

@@ -65,8 +65,8 @@ func (p *Pool) lock() {
 // that. Where results are kept each end has more to it than to be counted, and
 // where a slot was lent, its task goes first when its wait is over.
 func (p *Pool) openOutletLocked() {
-	q := &p.root.line.rest
-	if c := q.head; c != nil && p.root.line.held == 0 && !c.mixed && p.rings.only(&p.root.line) &&
+	q := &p.root.line.overflow
+	if c := q.head; c != nil && p.root.line.count == 0 && !c.mixed && p.rings.only(&p.root.line) &&
 		!p.watched && p.lent == 0 {
 		to := uint8(min(int(q.from)+int(q.size), len(c.slots)))
 		if to-q.from >= minClaims {
@@ -80,7 +80,7 @@ func (p *Pool) openOutletLocked() {
 func (p *Pool) shutOutletLocked() {
 	c := p.outlet.chunk.Load()
 	p.outlet.chunk.Store(nil)
-	q := &p.root.line.rest
+	q := &p.root.line.overflow
 	n := int32(c.claims.shut() - q.from)
 	if n == 0 {
 		return

@@ -44,7 +44,7 @@ type perRequest struct {
 	live    map[*Pool]struct{}
 	sweeps  alarms        // of the pools
 	fates   tally[uint64] // of pools that were live
-	results latest
+	results resultRing
 	ending  ending
 }
 
@@ -92,9 +92,9 @@ func (p *Pool) unlistLocked() {
 	s.sweeps.stop(&p.sweep)
 	p.alarms.disarm() // only lanes' are left, and would keep the pool alive
 	for f := range p.fates {
-		s.fates[f] += p.fates[f] - p.told[f]
+		s.fates[f] += p.fates[f] - p.booked[f]
 	}
-	p.told = p.fates
+	p.booked = p.fates
 	if s.phase.Load() != phaseOpen && len(s.live) == 0 {
 		s.overLocked()
 	}

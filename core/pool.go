@@ -63,8 +63,8 @@ type Pool struct {
 	refused  uint64
 	retried  uint64
 	drained  tally[uint64] // fates that a finished Drain has reported
-	told     tally[uint64] // fates that are in the books of source
-	results  latest
+	booked   tally[uint64] // fates that are in the books of source
+	results  resultRing
 	failures []failedTask // the latest, oldest first, whatever a Drain has reported
 	ending   ending
 }

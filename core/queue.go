@@ -3,7 +3,7 @@ package taskpool
 import "iter"
 
 const (
-	fewSlots   = 4  // the room in a line, and in a small chunk: what most scopes need
+	smallSlots = 4  // the room in a line, and in a small chunk: what most scopes need
 	largeSlots = 60 // makes a large chunk, and the header that the allocator adds, fill its class of 1024 bytes
 
 	// Small chunks are allocated several at once, so that a scope that stages costs
@@ -33,7 +33,7 @@ type chunk struct {
 
 type smallChunk struct {
 	chunk
-	room [fewSlots]slot
+	room [smallSlots]slot
 }
 
 type largeChunk struct {
@@ -97,7 +97,7 @@ func (s *spare) add(c *smallChunk) {
 
 func (s *spare) put(c *chunk) {
 	l := &s.large
-	if len(c.slots) == fewSlots {
+	if len(c.slots) == smallSlots {
 		l = &s.small
 	}
 	if l.count < spareChunks && !c.used {
@@ -110,7 +110,7 @@ func (s *spare) put(c *chunk) {
 func (q *fifo) push(s slot, free *spare, waits bool) {
 	c := q.tail
 	if c == nil || int(q.to) == len(c.slots) {
-		c = free.get(q.size < fewSlots)
+		c = free.get(q.size < smallSlots)
 		if q.tail == nil {
 			q.head = c
 		} else {
@@ -180,46 +180,46 @@ func (q *fifo) all() iter.Seq[slot] {
 // adds and read by a worker had better not be reused by others at once, as chunks
 // are, for it then goes from one processor's cache to another's each time.
 type line struct {
-	scope      *scope // nil for a lane's
-	lane       *lane  // nil for a scope's
-	next       *line
-	few        [fewSlots]slot // a ring; they are older than the rest
-	since      [2]int64       // ticks at which the first that waits came in this round of few and in the one before; 0 if none
-	read, held uint8          // of few: where the oldest is, and how many
-	level      level
-	queued     bool // in the ring
-	rest       fifo
+	scope       *scope // nil for a lane's
+	lane        *lane  // nil for a scope's
+	next        *line
+	inline      [smallSlots]slot // a ring; they are older than the overflow
+	since       [2]int64         // ticks at which the first that waits came in this round of inline and in the one before; 0 if none
+	read, count uint8            // of inline: where the oldest is, and how many
+	level       level
+	queued      bool // in the ring
+	overflow    fifo
 }
 
-func (l *line) size() int { return int(l.held) + int(l.rest.size) }
+func (l *line) size() int { return int(l.count) + int(l.overflow.size) }
 
 // push appends a slot. If it will have to wait, the clock is read, but only once
-// for a round of few, or for a chunk.
+// for a round of inline, or for a chunk.
 func (l *line) push(s slot, free *spare, waits bool) {
-	if l.rest.size > 0 || l.held == fewSlots {
-		l.rest.push(s, free, waits)
+	if l.overflow.size > 0 || l.count == smallSlots {
+		l.overflow.push(s, free, waits)
 		return
 	}
-	i := (l.read + l.held) % fewSlots
+	i := (l.read + l.count) % smallSlots
 	if i == 0 {
 		l.since[1], l.since[0] = l.since[0], 0
 	}
 	if waits && l.since[0] == 0 {
 		l.since[0] = ticks()
 	}
-	l.few[i] = s
-	l.held++
+	l.inline[i] = s
+	l.count++
 }
 
 // pop takes the oldest slot of a line that is not empty.
 func (l *line) pop(free *spare) slot {
-	if l.held == 0 {
-		return l.rest.pop(free)
+	if l.count == 0 {
+		return l.overflow.pop(free)
 	}
-	s := l.few[l.read]
-	l.few[l.read] = nil
-	l.held--
-	if l.read++; l.read == fewSlots || l.held == 0 {
+	s := l.inline[l.read]
+	l.inline[l.read] = nil
+	l.count--
+	if l.read++; l.read == smallSlots || l.count == 0 {
 		l.read = 0
 	}
 	return s
@@ -229,9 +229,9 @@ func (l *line) pop(free *spare) slot {
 // that is not known because it hardly waits.
 func (l *line) oldest() int64 {
 	switch {
-	case l.held == 0 && l.rest.size > 0:
-		return l.rest.head.since
-	case l.read+l.held > fewSlots:
+	case l.count == 0 && l.overflow.size > 0:
+		return l.overflow.head.since
+	case l.read+l.count > smallSlots:
 		return l.since[1] // it is of the round before
 	}
 	return l.since[0]
@@ -239,12 +239,12 @@ func (l *line) oldest() int64 {
 
 func (l *line) all() iter.Seq[slot] {
 	return func(yield func(slot) bool) {
-		for i := range l.held {
-			if !yield(l.few[(l.read+i)%fewSlots]) {
+		for i := range l.count {
+			if !yield(l.inline[(l.read+i)%smallSlots]) {
 				return
 			}
 		}
-		l.rest.all()(yield)
+		l.overflow.all()(yield)
 	}
 }
 

@@ -157,14 +157,14 @@ func describeUnrun(slot slot, f Fate, err error) Result {
 	return r
 }
 
-// A latest keeps the last of the results put into it.
-type latest struct {
+// A resultRing keeps the last of the results put into it.
+type resultRing struct {
 	results []Result
 	first   int // where the oldest is
 	omitted int
 }
 
-func (l *latest) put(r Result, limit int) {
+func (l *resultRing) put(r Result, limit int) {
 	if len(l.results) < limit {
 		l.results = append(l.results, r)
 		return
@@ -180,7 +180,7 @@ func (l *latest) put(r Result, limit int) {
 // where it is called a Report is handed on by its address: the last worker fills
 // it in, and the stack of a goroutine that has just begun would grow for a few
 // copies.
-func (l *latest) report(r *Report, fates, since *tally[uint64]) {
+func (l *resultRing) report(r *Report, fates, since *tally[uint64]) {
 	r.Results, r.Omitted = slices.Concat(l.results[l.first:], l.results[:l.first]), l.omitted
 	for f := range fates {
 		r.count(Fate(f), int(fates[f]-since[f]))

@@ -144,9 +144,9 @@ func (w *worker) runJob(j *job) error {
 	return p.runHook(ctx, j, &w.derived)
 }
 
-// retry has a job whose run has failed wait for another, if there is to be one.
+// retryAndLock has a job whose run has failed wait for another, if there is to be one.
 // Then it returns with the lock held, and the worker is free.
-func (w *worker) retry() bool {
+func (w *worker) retryAndLock() bool {
 	p, s := w.pool, w.scope
 	if w.job == nil || w.job.fate != 0 { // it did not run
 		return false

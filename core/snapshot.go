@@ -112,7 +112,7 @@ func (p *Pool) Snapshot(limit int) Snapshot {
 
 // infoLocked tells what the worker runs.
 func (w *worker) infoLocked(now int64) TaskInfo {
-	if w.job != nil {
+	if w.job != nil && w.job.accepted != 0 {
 		info := w.job.infoLocked(now)
 		info.State = StateRunning
 		if w.job.started != 0 {

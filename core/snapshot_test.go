@@ -159,6 +159,36 @@ staged staged  on failure normal 1 10s 0s - <nil>`)
 
 // The age of a plain task is not that of the one that its worker ran before, be it
 // taken with the lock or without.
+// A plain task of a scope that somebody asked the end of has a context of its own,
+// and is as plain: nothing was noted of it before it was seen.
+func TestSnapshotOfAPlainTaskWithAContextOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{})
+		_, s := begin(p, context.Background())
+		release := make(chan struct{})
+		must(t, s.Add(func(ctx context.Context) error {
+			_ = ctx.Done()
+			return nil
+		}))
+		drain(t, p)
+		must(t, s.Add(func(context.Context) error {
+			<-release
+			return nil
+		}))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		for _, want := range []time.Duration{0, time.Second} {
+			got := p.Snapshot(1).Running
+			if len(got) != 1 || got[0].Waited != 0 || got[0].Ran != want || got[0].Attempt != 1 {
+				t.Errorf("got %+v, want it to run for %v since it was first seen", got, want)
+			}
+			time.Sleep(time.Second)
+		}
+		close(release)
+		drain(t, p)
+	})
+}
+
 func TestSnapshotForgetsAPlainTaskThatHasEnded(t *testing.T) {
 	for _, stream := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

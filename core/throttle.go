@@ -57,7 +57,7 @@ func Throttle(ctx context.Context, r RateLimit) {
 		return
 	}
 	l := j.stay.lane
-	l.toldLocked(j, r)
+	l.answeredLocked(j, r)
 	unread := r.Unread != "" && !l.unread
 	l.unread = l.unread || unread
 	p.unlock()
@@ -66,8 +66,8 @@ func Throttle(ctx context.Context, r RateLimit) {
 	}
 }
 
-// toldLocked passes on what a task of the lane has told.
-func (l *lane) toldLocked(j *fullJob, r RateLimit) {
+// answeredLocked passes on what a task of the lane has told.
+func (l *lane) answeredLocked(j *fullJob, r RateLimit) {
 	now, s := ticks(), j.stay
 	if l.pace == nil {
 		l.pace = pace.Begin(now, l.running)
@@ -83,14 +83,14 @@ func (l *lane) toldLocked(j *fullJob, r RateLimit) {
 	switch {
 	case !r.Asked.IsZero():
 		h.Asked = min(now-int64(time.Since(r.Asked)), now)
-	case s.told != 0:
-		h.Asked = s.told + 1
+	case s.answered != 0:
+		h.Asked = s.answered + 1
 	}
-	if l.pace.Answered(now, int(s.beside), s.told == 0, h) {
+	if l.pace.Answered(now, int(s.beside), s.answered == 0, h) {
 		s.refused = true
 		l.refused++
 	}
-	s.told = now
+	s.answered = now
 	l.pool.wakeLaneLocked(l)
 }
 

@@ -3,6 +3,7 @@ package taskpool
 import (
 	"iter"
 	"slices"
+	"strings"
 )
 
 // A place is one task that waits, and what for.
@@ -21,11 +22,6 @@ type place struct {
 func (p *Pool) placesLocked(of *scope) iter.Seq[place] {
 	return func(yield func(place) bool) {
 		v := &view{pool: p, of: of, yield: yield, closed: map[*lane]bool{}}
-		for _, l := range p.lanes {
-			if l.waiting > 0 {
-				v.closed[l] = l.blockedLocked()
-			}
-		}
 		_ = v.turns() && v.held() && v.timed() && v.staged()
 	}
 }
@@ -35,7 +31,21 @@ type view struct {
 	pool   *Pool
 	of     *scope
 	yield  func(place) bool
-	closed map[*lane]bool // of those in which something waits, whether they may start nothing now
+	closed map[*lane]bool // of those that were looked at, whether they may start nothing now
+}
+
+// isClosed reports whether a lane may start nothing now; nil may. Lanes are asked when
+// the walk comes to them: there may be many, and it ends early.
+func (v *view) isClosed(l *lane) bool {
+	if l == nil {
+		return false
+	}
+	closed, known := v.closed[l]
+	if !known {
+		closed = l.blockedLocked()
+		v.closed[l] = closed
+	}
+	return closed
 }
 
 // Turns are what one line of a ring has, as it gets its turns.
@@ -109,7 +119,7 @@ func (v *view) turns() bool {
 // ours is the first line, from l on, that will have its turn and may have something
 // of what is looked for.
 func (v *view) ours(l *line) *line {
-	for l != nil && (v.closed[l.lane] || v.of != nil && l.lane == nil && l.scope != v.of) {
+	for l != nil && (v.isClosed(l.lane) || v.of != nil && l.lane == nil && l.scope != v.of) {
 		l = l.next
 	}
 	return l
@@ -117,15 +127,15 @@ func (v *view) ours(l *line) *line {
 
 // held gives what is in the lanes that no time opens again.
 func (v *view) held() bool {
-	var names []string
-	for name, l := range v.pool.lanes {
+	var held []*lane
+	for _, l := range v.pool.laneList {
 		if l.alarm.place == 0 && l.waiting > 0 {
-			names = append(names, name)
+			held = append(held, l)
 		}
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		if !v.lane(v.pool.lanes[name], 0) {
+	slices.SortFunc(held, func(a, b *lane) int { return strings.Compare(a.name, b.name) })
+	for _, l := range held {
+		if !v.lane(l, 0) {
 			return false
 		}
 	}
@@ -135,7 +145,7 @@ func (v *view) held() bool {
 // lane gives what waits in a lane and has no turn.
 func (v *view) lane(l *lane, due int64) bool {
 	for i := range l.lines {
-		if l.lines[i].queued && !v.closed[l] {
+		if l.lines[i].queued && !v.isClosed(l) {
 			continue
 		}
 		for slot := range l.lines[i].all() {

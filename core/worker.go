@@ -32,15 +32,15 @@ type worker struct {
 	pool       *Pool
 	prev, next *worker // in pool.active while it has a goroutine, else next in pool.idle
 
-	scope  *scope       // for whom it runs something now; nil if for nobody. Written under pool.mu, as the next two
-	job    *job         // what it runs, if that is a job
-	task   Task         // … if it is a plain task of a request
-	own    bool         // … if it is one of the pool's own. If it is none of these, it is a notice
-	latest atomic.Value // of the pool's own, the Task: the outlet may have given it, without the lock
-	step   step
-	fate   Fate
-	err    error
-	result *Result // of it, if anybody is to see it: made for the first, and used again
+	scope   *scope       // for whom it runs something now; nil if for nobody. Written under pool.mu, as the next two
+	job     *job         // what it runs, if that is a job
+	task    Task         // … if it is a plain task of a request
+	ofPool  bool         // … if it is one of the pool's own. If it is none of these, it is a notice
+	current atomic.Value // of the pool's own, the Task: the outlet may have given it, without the lock
+	step    step
+	fate    Fate
+	err     error
+	result  *Result // of it, if anybody is to see it: made for the first, and used again
 
 	derived context.Context // what Hooks.Run gave to the task, once Run has returned; nil if it gave none
 	seen    atomic.Int64    // ticks at which a Snapshot first saw what it runs, if that is a plain task; 0 if none did
@@ -74,15 +74,15 @@ const (
 
 func (w *worker) run() {
 	w.check, w.since, w.slice = minCheck, 0, minSlice
-	for w.loop() {
+	for w.workAndLock() {
 	}
-	w.leaveLocked()
+	w.leaveAndUnlock()
 }
 
-// loop works until there is nothing to do, and returns with the lock held, or
+// workAndLock works until there is nothing to do, and returns with the lock held, or
 // until a task panics: then it reports that it has to be entered again. One
 // deferred call serves all its tasks.
-func (w *worker) loop() (again bool) {
+func (w *worker) workAndLock() (again bool) {
 	defer w.caught(&again)
 	p := w.pool
 	if w.step == stepNone {
@@ -90,7 +90,7 @@ func (w *worker) loop() (again bool) {
 		p.seeking = false
 		p.active.push(w)
 	} else {
-		w.finish() // what a panic or a Goexit left
+		w.finishAndLock() // what a panic or a Goexit left
 	}
 	rechecked := false
 	for {
@@ -119,14 +119,14 @@ func (w *worker) loop() (again bool) {
 		for w.advance() {
 			w.execute()
 		}
-		w.finish()
+		w.finishAndLock()
 	}
 }
 
 // advance goes on to another of the pool's own tasks without the lock, if it can.
 func (w *worker) advance() bool {
 	p := w.pool
-	if !w.own || w.err != nil {
+	if !w.ofPool || w.err != nil {
 		return false
 	}
 	t := p.outlet.next()
@@ -134,7 +134,7 @@ func (w *worker) advance() bool {
 		return false
 	}
 	w.unseen()
-	w.latest.Store(t)
+	w.current.Store(t)
 	w.yield()
 	return true
 }
@@ -144,8 +144,8 @@ func (w *worker) takeLocked() bool {
 	p := w.pool
 	w.scope, w.task = nil, nil
 	w.unseen()
-	if w.own {
-		w.own, w.latest = false, atomic.Value{}
+	if w.ofPool {
+		w.ofPool, w.current = false, atomic.Value{}
 	}
 	p.grantLocked()
 	if !p.mayStartLocked() {
@@ -163,8 +163,8 @@ func (w *worker) takeLocked() bool {
 	w.scope, w.peers = s, p.busy
 	switch slot := slot.(type) {
 	case Task:
-		if w.own = s.isRoot(); w.own {
-			w.latest.Store(slot)
+		if w.ofPool = s.isRoot(); w.ofPool {
+			w.current.Store(slot)
 		} else {
 			if w.job = s.ownContext(slot); w.job == nil {
 				w.task = slot
@@ -178,29 +178,29 @@ func (w *worker) takeLocked() bool {
 	p.queued--
 	p.running++
 	s.running++
-	if w.own {
+	if w.ofPool {
 		p.openOutletLocked()
 	}
 	return true
 }
 
 // hasTask reports whether the worker has a task, as opposed to a notice or nothing.
-func (w *worker) hasTask() bool { return w.task != nil || w.job != nil || w.own }
+func (w *worker) hasTask() bool { return w.task != nil || w.job != nil || w.ofPool }
 
 // slot is the task that the worker has.
 func (w *worker) slot() slot {
 	switch {
 	case w.job != nil:
 		return w.job
-	case w.own:
-		return w.latest.Load()
+	case w.ofPool:
+		return w.current.Load()
 	}
 	return w.task
 }
 
-// leaveLocked ends a worker, and releases the lock. Another goroutine may use
+// leaveAndUnlock ends a worker, and releases the lock. Another goroutine may use
 // the worker from then on, unless Done has given it up.
-func (w *worker) leaveLocked() {
+func (w *worker) leaveAndUnlock() {
 	p := w.pool
 	switch {
 	case !w.abandoned:
@@ -245,8 +245,8 @@ func (w *worker) execute() {
 	switch {
 	case w.task != nil:
 		w.setFate(w.task(w.scope.ctx()))
-	case w.own:
-		w.setFate(w.latest.Load().(Task)(w.scope.ctx()))
+	case w.ofPool:
+		w.setFate(w.current.Load().(Task)(w.scope.ctx()))
 	case w.job != nil:
 		w.executeJob(w.job)
 	default:
@@ -267,11 +267,11 @@ func (w *worker) setFate(err error) {
 	}
 }
 
-// finish reports the task's end and counts it. It returns with the lock held,
+// finishAndLock reports the task's end and counts it. It returns with the lock held,
 // so that counting one task and taking the next is one critical section.
-func (w *worker) finish() {
+func (w *worker) finishAndLock() {
 	p := w.pool
-	if w.step == stepRun && w.fate == FateFailed && w.retry() {
+	if w.step == stepRun && w.fate == FateFailed && w.retryAndLock() {
 		return
 	}
 	if w.step < stepCount && (w.err != nil || p.watched) {

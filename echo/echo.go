@@ -14,6 +14,8 @@
 package echopool
 
 import (
+	"net/http"
+
 	taskpool "github.com/elite-libs/taskpool/core"
 	httppool "github.com/elite-libs/taskpool/nethttp"
 	"github.com/labstack/echo/v4"
@@ -39,12 +41,37 @@ func Middleware(src taskpool.Source) echo.MiddlewareFunc {
 			c.Response().Writer = w
 			c.SetRequest(r)
 			panicked := true
-			defer func() { x.End(err, panicked) }()
+			defer func() {
+				if (err != nil || panicked) && r.Context().Err() == nil { // else c may be another request's: a timeout outside has given it up
+					observe(x, w, c.Response())
+				}
+				x.End(err, panicked)
+			}()
 			err = next(c)
 			panicked = false
 			return err
 		}
 	}
+}
+
+// observe has the exchange told of a status that is still to be written and will not
+// go through w. A middleware outside may have put a writer of its own into the
+// Response, and put back what it had found before the error is rendered: Gzip does
+// where nothing was written, and Timeout (middleware/compress.go and timeout.go, v4.16).
+func observe(x httppool.Exchange, w http.ResponseWriter, r *echo.Response) {
+	if r.Committed || x == (httppool.Exchange{}) { // then w is another's, which may not be comparable
+		return
+	}
+	r.Before(func() {
+		for at := r.Writer; at != w; {
+			wrapper, ok := at.(interface{ Unwrap() http.ResponseWriter })
+			if !ok {
+				x.Status(r.Status)
+				return
+			}
+			at = wrapper.Unwrap()
+		}
+	})
 }
 
 // From returns the scope of a request; the zero Scope if Middleware is not

@@ -14,6 +14,7 @@ import (
 
 // The business code is one, so a client cannot tell the frameworks apart by what it is answered.
 func TestProgramsAnswerAlike(t *testing.T) {
+	t.Parallel()
 	requests := []struct{ name, method, path, body string }{
 		{"order", http.MethodPost, "/orders", fine},
 		{"its view", http.MethodGet, "/orders/{id}", ""},

@@ -56,8 +56,12 @@ func TestChaosShutdown(t *testing.T) {
 		}
 	}
 	var sum figures
+	t.Cleanup(func() { t.Log(sum.String()) }) // when the parallel ones have ended
 	for stream, name := range programs {
 		t.Run(name, func(t *testing.T) {
+			if !chaos { // which is to have the machine for itself
+				t.Parallel()
+			}
 			binary := build(t, name)
 			for i := range rounds {
 				seed := base + uint64(i)
@@ -69,17 +73,19 @@ func TestChaosShutdown(t *testing.T) {
 			}
 		})
 	}
-	t.Log(sum.String())
 }
 
 // figures are what happened in a round, or in several.
 type figures struct {
+	mu                                                   sync.Mutex // protects the following fields of a sum
 	rounds, requests, placed, accepted, tasks, cut, lost int
 	longest                                              time.Duration // from the signal to the end, less the limit where that was used up
 }
 
-func (f *figures) add(t *testing.T, g figures) {
+func (f *figures) add(t *testing.T, g *figures) {
 	t.Log(g.String())
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.rounds += g.rounds
 	f.requests += g.requests
 	f.placed += g.placed
@@ -128,7 +134,7 @@ func newPlan(rng *rand.Rand, how ending) plan {
 	return p
 }
 
-func chaosRound(t *testing.T, binary string, rng *rand.Rand, how ending) figures {
+func chaosRound(t *testing.T, binary string, rng *rand.Rand, how ending) *figures {
 	plan := newPlan(rng, how)
 	var calls atomic.Int64
 	called := make(chan struct{})
@@ -185,7 +191,7 @@ func chaosRound(t *testing.T, binary string, rng *rand.Rand, how ending) figures
 		c.signal(t, syscall.SIGTERM)
 	}
 	state := c.wait(t)
-	f := figures{rounds: 1, longest: time.Since(began)}
+	f := &figures{rounds: 1, longest: time.Since(began)}
 	leave()
 	m.check(t)
 	f.requests, f.placed = int(m.posted.Load()), len(m.placed)

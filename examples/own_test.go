@@ -29,6 +29,8 @@ var own = map[string]func(){
 	"own:nethttp": func() { program.Main(badNethttp) },
 	"own:fiber":   func() { program.Main(badFiber) },
 	"own:naive":   naive,
+
+	"own:traceworker": traceWorker,
 }
 
 func TestMain(m *testing.M) {

@@ -26,6 +26,7 @@ const fine = `{"customer":"ada","item":"tea","quantity":2}`
 func TestPrograms(t *testing.T) {
 	for _, name := range programs {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			binary := build(t, name)
 			for _, tt := range []struct {
 				name string

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"time"
 
@@ -93,4 +94,33 @@ func ExampleServe() {
 	err = fiberpool.Serve(ctx, app, ln, pool, 20*time.Second)
 	fmt.Println("served, and shut down in order:", err)
 	// Output: served, and shut down in order: <nil>
+}
+
+// Behind a load balancer a process says that it is not ready, and goes on for a while.
+func ExampleServeWith() {
+	pool := taskpool.New(taskpool.Config{})
+	ctx, stop := context.WithCancel(context.Background()) // in a program: signal.NotifyContext
+	defer stop()
+	app := fiber.New(fiber.Config{DisableStartupMessage: true})
+	app.Use(fiberpool.Middleware(pool))
+	app.Get("/readyz", fiberpool.Ready(ctx))
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- fiberpool.ServeWith(ctx, app, ln, pool, fiberpool.ServeOptions{Pause: 500 * time.Millisecond, Limit: 20 * time.Second})
+	}()
+	stop()
+
+	resp, err := http.Get("http://" + ln.Addr().String() + "/readyz")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = resp.Body.Close()
+	fmt.Println(resp.Status, "and then the end:", <-ended)
+	// Output: 503 Service Unavailable and then the end: <nil>
 }

@@ -60,11 +60,12 @@ func (x Exchange) Reused(key any) {
 }
 
 // Status notes the final status, for a framework that holds it back and may
-// change it: the last call counts. Otherwise the writer that Begin returned has
-// seen it.
+// change it, or that may write it past the writer that Begin returned: the last call
+// counts. Otherwise that writer has seen it.
 func (x Exchange) Status(status int) {
 	if x.o != nil {
 		x.o.status.Store(int32(status))
+		x.o.releaseEarly()
 	}
 }
 

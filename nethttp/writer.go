@@ -91,9 +91,14 @@ func (o *observer) wrote(status int) {
 	if status < 200 && status != http.StatusSwitchingProtocols {
 		return
 	}
-	if !o.status.CompareAndSwap(0, int32(status)) {
-		return
+	if o.status.CompareAndSwap(0, int32(status)) {
+		o.releaseEarly()
 	}
+}
+
+// releaseEarly releases, now that the status is known, what a trigger would have
+// released before it was.
+func (o *observer) releaseEarly() {
 	if r := o.early.Load(); r != 0 {
 		o.release(taskpool.Release(r))
 	}

@@ -38,6 +38,7 @@ var Modules = []string{
 	"github.com/labstack/echo/v4",
 	"github.com/gofiber/fiber/v2",
 	"github.com/valyala/fasthttp",
+	"go.opentelemetry.io/otel/sdk",
 }
 
 // A contender is a way to run tasks on a pool.

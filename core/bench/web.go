@@ -20,21 +20,26 @@ const (
 // between passes: what a server leaves behind is its own cost.
 func middlewareRatio(f framework, as string, tasks int) measure {
 	return besideBare(f, as, tasks, 8, func(r Run, s, b *site) (float64, error) {
-		var ratios []float64
 		n := r.size(100)
-		for start := time.Now(); len(ratios) <= pairs || time.Since(start) < ratioTakes*r.Budget; {
-			var rates [2]float64
-			for i := range rates {
-				i ^= len(ratios) % 2 // who is first changes
-				var err error
-				if rates[i], err = [...]*site{s, b}[i].rate(n); err != nil {
-					return 0, err
-				}
-			}
-			ratios = append(ratios, rates[0]/rates[1])
-		}
-		return median(ratios[1:]), nil // the first pair warms up
+		return r.paired(func() (float64, error) { return s.rate(n) }, func() (float64, error) { return b.rate(n) }, func(s, b float64) float64 { return s / b })
 	})
+}
+
+// paired is the median of what compare makes of the figures of pairs of passes.
+func (r Run) paired(a, b func() (float64, error), compare func(a, b float64) float64) (float64, error) {
+	var got []float64
+	for start := time.Now(); len(got) <= pairs || time.Since(start) < ratioTakes*r.Budget; {
+		var figures [2]float64
+		for i := range figures {
+			i ^= len(got) % 2 // who is first changes
+			var err error
+			if figures[i], err = [...]func() (float64, error){a, b}[i](); err != nil {
+				return 0, err
+			}
+		}
+		got = append(got, compare(figures[0], figures[1]))
+	}
+	return median(got[1:]), nil // the first pair warms up
 }
 
 // withNeighbour takes a figure while another process computes. That one ends with

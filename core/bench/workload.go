@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -77,7 +78,7 @@ func Workloads() []Workload {
 	for _, f := range frameworks {
 		ws = append(ws, ratioOfBare(f, 0, 0.98, 0.99), besideNeighbour(f), requestAllocations(f, 0, f.allocs))
 	}
-	return append(ws, fullWorkloads()...)
+	return slices.Concat(ws, watchedWorkloads(), fullWorkloads())
 }
 
 // fullWorkloads take long, and nothing is asked of them but what the text says.

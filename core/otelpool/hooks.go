@@ -57,13 +57,13 @@ type instruments struct {
 	tracer trace.Tracer
 	ran    metric.Float64Histogram
 	waited metric.Float64Histogram
-	ended  metric.Int64Counter
 	names  names
 }
 
 // Hooks returns hooks for taskpool.Config, and for whatever else takes such hooks, that trace and measure
 // every task. To have others too, join them with taskpool.JoinHooks: behind these, their Run and
-// their Ended are within the span. Hooks of one call may serve several pools.
+// their Ended are within the span. Hooks of one call may serve several pools. The
+// MeterProvider keeps what they count.
 //
 // A sampler is given the name and the kind of a span; the attributes follow once it is sampled, so that the
 // others cost nothing. An error comes from a MeterProvider that refuses an instrument.
@@ -74,12 +74,18 @@ func Hooks(o Options) (taskpool.Hooks, error) {
 	waited, err2 := meter.Float64Histogram("taskpool.task.wait", metric.WithUnit("s"),
 		metric.WithDescription("From the acceptance of a task to the start of its last run."),
 		metric.WithExplicitBucketBoundaries(.001, .005, .01, .05, .1, .5, 1, 5, 10, 60, 300, 3600))
-	ended, err3 := meter.Int64Counter("taskpool.task.ended", metric.WithUnit("{task}"),
+	ended, err3 := meter.Int64ObservableCounter("taskpool.task.ended", metric.WithUnit("{task}"),
 		metric.WithDescription("Tasks that have ended, by what became of them."))
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return taskpool.Hooks{}, err
 	}
-	in := &instruments{tracer: o.tracer(), ran: ran.Inst(), waited: waited, ended: ended, names: names{common: o.common()}}
+	in := &instruments{tracer: o.tracer(), ran: ran.Inst(), waited: waited, names: names{common: o.common()}}
+	if _, err := meter.RegisterCallback(func(_ context.Context, out metric.Observer) error {
+		in.names.observeEnded(out, ended)
+		return nil
+	}, ended); err != nil {
+		return taskpool.Hooks{}, err
+	}
 	return taskpool.Hooks{Run: in.run, Ended: in.end}, nil
 }
 
@@ -140,7 +146,7 @@ func describe(ctx context.Context, span trace.Span, of *named) {
 func (in *instruments) end(ctx context.Context, r taskpool.Result) {
 	of := in.names.get(r.Name)
 	if int(r.Fate) < len(of.ended) {
-		in.ended.Add(ctx, 1, of.ended[r.Fate]...)
+		of.ended[r.Fate].Add(1)
 	}
 	if r.Attempts > 0 {
 		in.waited.Record(ctx, r.Waited.Seconds(), of.waited...)

@@ -44,7 +44,7 @@ type named struct {
 type numbers struct {
 	attributes []attribute.KeyValue // of all of them
 	waited     []metric.RecordOption
-	ended      [taskpool.FateAbandoned + 1][]metric.AddOption
+	ended      [taskpool.FateAbandoned + 1]atomic.Uint64
 	success    []metric.RecordOption // of a run
 	failures   atomic.Pointer[map[string][]metric.RecordOption]
 }
@@ -91,10 +91,30 @@ func (n *names) numbers(name string) *numbers {
 	of := &numbers{attributes: append(slices.Clone(n.common), semconv.MessagingDestinationName(name))}
 	of.waited = record(of.attributes)
 	of.success = record(of.attributes, semconv.MessagingOperationName("process"))
-	for fate := taskpool.FateSucceeded; fate <= taskpool.FateAbandoned; fate++ {
-		of.ended[fate] = []metric.AddOption{set(of.attributes, attribute.String("taskpool.fate", fate.String()))}
-	}
 	return of
+}
+
+// observeEnded reports how many have ended. They are counted here, as a counter of the SDK's takes about as long as all else
+// that this package does for a task.
+func (n *names) observeEnded(out metric.Observer, ended metric.Int64Observable) {
+	n.mu.Lock() // for others
+	all := []*numbers{}
+	if p := n.all.Load(); p != nil {
+		for _, of := range *p {
+			all = append(all, of.numbers)
+		}
+	}
+	if n.others != nil {
+		all = append(all, n.others)
+	}
+	n.mu.Unlock()
+	for _, of := range all {
+		for fate := taskpool.FateSucceeded; fate <= taskpool.FateAbandoned; fate++ {
+			if count := of.ended[fate].Load(); count > 0 {
+				out.ObserveInt64(ended, int64(count), set(of.attributes, attribute.String("taskpool.fate", fate.String()))) //nolint:gosec // nobody counts so far
+			}
+		}
+	}
 }
 
 // ran is what the duration of a run has that failed so, or succeeded if failed is empty.

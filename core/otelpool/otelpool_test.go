@@ -266,6 +266,7 @@ func TestNamesAndErrorsThatAreEndlessShareOne(t *testing.T) {
 	if got := points["messaging.destination.name=_OTHER messaging.system=taskpool"]; !strings.HasPrefix(got, "500 in ") {
 		t.Errorf("the others: got %q", got)
 	}
+	equal(t, "the others that ended", s.points(t, "taskpool.task.ended")["messaging.destination.name=_OTHER messaging.system=taskpool taskpool.fate=succeeded"], "500")
 	if len(s.span("process order 999")) != 1 || len(s.span("process _OTHER")) != 0 {
 		t.Error("a span has its own name, whatever the metrics have")
 	}

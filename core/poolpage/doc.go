@@ -19,6 +19,9 @@
 // # Cost
 //
 // The page uses no hooks: what it shows it reads from the pool, twice a second while somebody looks and, for the
-// history, once a second else. However many look, and however slowly they read, the pool is read once for all of
-// them. More than 256 at a time are not followed live, but still get the page.
+// history, once a second else; less often where that takes long, which is where lanes are very many. However many
+// look, and however slowly they read, the pool is read once for all of them. Lanes are read beside that, and where
+// reading them takes long, as with one for each of very many tenants, for a twentieth of the time at most: their table
+// says how old it is. Of lanes, and of tasks that run and that wait, the first 50 are shown, and how many more there
+// are. More than 256 at a time are not followed live, but still get the page.
 package poolpage

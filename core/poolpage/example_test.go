@@ -48,7 +48,7 @@ func Example() {
 	// 200 true
 }
 
-// What a database holds is shown beside the pools, with a link to its own page.
+// What a database holds is shown beside the pools, with a link to its own page. Of a riverpool.Queue it is q.Counts.
 func ExamplePage_ShowStored() {
 	page := poolpage.New()
 	page.ShowStored("river", "/riverui", func(context.Context) (map[string]int, error) {

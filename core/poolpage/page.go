@@ -16,6 +16,8 @@ import (
 
 const (
 	fresh       = 450 * time.Millisecond // a picture that is younger is shown to the next who asks
+	rest        = 20                     // looking takes one part of so many of the time at most
+	unseen      = 50                     // … and noting numbers one part of so many
 	pause       = 500 * time.Millisecond // between two events of a stream
 	maxStreams  = 256
 	writeWithin = 10 * time.Second // a reader that takes longer for an event is let go
@@ -31,7 +33,8 @@ type Page struct {
 	pools  []*watched
 	stored []storedTasks
 	timer  *time.Timer
-	at     time.Time // of the latest picture
+	at     time.Time     // of the latest picture
+	took   time.Duration // to look at the pools for it
 	data   *data
 	main   []byte // the part of the page that changes, made of data
 }
@@ -41,6 +44,11 @@ type watched struct {
 	name    string
 	pool    *taskpool.Pool
 	history history
+	lanes   lanes
+
+	// The pool's.
+	snapshot func(limit int) taskpool.Snapshot
+	stats    func() taskpool.Stats
 }
 
 // New makes a page that shows nothing yet. It has no goroutine.
@@ -57,7 +65,7 @@ func (p *Page) Show(name string, pool *taskpool.Pool) {
 	if p.isClosed() {
 		return
 	}
-	w := &watched{name: name, pool: pool}
+	w := &watched{name: name, pool: pool, snapshot: pool.Snapshot, stats: pool.Stats, lanes: lanes{of: pool.Lanes, busiest: []lane{}}}
 	w.history.note(time.Now(), pool.Stats())
 	p.pools = append(p.pools, w)
 	p.at = time.Time{}
@@ -66,8 +74,9 @@ func (p *Page) Show(name string, pool *taskpool.Pool) {
 	}
 }
 
-// ShowStored adds counts of tasks that are kept elsewhere, such as by state in a database, and the address of a page that
-// tells more of them, such as River's own; empty if there is none. counts is called while somebody looks, at most once in
+// ShowStored adds counts of tasks that are kept elsewhere, such as by state in a database, for which riverpool's
+// Queue.Counts is made, and the address of a page that tells more of them, such as River UI, which is a program of its own;
+// empty if there is none. counts is called while somebody looks, at most once in
 // five seconds, on a goroutine of its own and with a context of five seconds; its error is shown.
 func (p *Page) ShowStored(name, link string, counts func(context.Context) (map[string]int, error)) {
 	p.mu.Lock()
@@ -96,7 +105,7 @@ func (p *Page) isClosed() bool {
 	}
 }
 
-// note notes the numbers of all pools, once a second.
+// note notes the numbers of all pools, once a second unless that takes long.
 func (p *Page) note() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -105,9 +114,9 @@ func (p *Page) note() {
 	}
 	now := time.Now()
 	for _, w := range p.pools {
-		w.history.note(now, w.pool.Stats())
+		w.history.note(now, w.stats())
 	}
-	p.timer.Reset(second)
+	p.timer.Reset(max(second, unseen*time.Since(now)))
 }
 
 //go:embed page.html main.html style.css script.js icon.svg
@@ -117,13 +126,15 @@ var templates = template.Must(template.New("").Funcs(funcs).ParseFS(files, "*.ht
 
 // picture is what the pools are doing: the latest one, if it is fresh. It is made once for all who ask meanwhile.
 func (p *Page) picture() (*data, []byte) {
+	p.refreshLanes()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now := time.Now(); p.at.IsZero() || now.Sub(p.at) >= fresh {
+	if now := time.Now(); !p.isFresh(now) {
 		d := &data{Time: now.UTC()}
 		for _, w := range p.pools {
 			d.Pools = append(d.Pools, w.view(now))
 		}
+		took := time.Since(now)
 		for _, s := range p.stored {
 			d.Stored = append(d.Stored, s.view(now))
 		}
@@ -131,9 +142,28 @@ func (p *Page) picture() (*data, []byte) {
 		if err := templates.ExecuteTemplate(&b, "main.html", d); err != nil {
 			panic(err) // of the template, not of what it shows: no test would pass
 		}
-		p.data, p.main, p.at = d, b.Bytes(), now
+		p.data, p.main, p.at, p.took = d, b.Bytes(), now, took
 	}
 	return p.data, p.main
+}
+
+// isFresh reports whether the latest picture can be shown again. A look holds a pool's lock, and for long if it has very many
+// lanes: the longer it took, the longer none follows.
+func (p *Page) isFresh(now time.Time) bool {
+	return !p.at.IsZero() && now.Sub(p.at) < max(fresh, rest*p.took)
+}
+
+// refreshLanes has the lanes read for a picture that is to be made. It does so without the lock: reading them may take long.
+func (p *Page) refreshLanes() {
+	p.mu.Lock()
+	now, pools := time.Now(), p.pools
+	if p.isFresh(now) {
+		pools = nil
+	}
+	p.mu.Unlock()
+	for _, w := range pools {
+		w.lanes.refresh(now)
+	}
 }
 
 // ServeHTTP serves the page; with ?format=json its numbers, with ?format=events the stream of them.

@@ -24,7 +24,9 @@ type poolView struct {
 	Stats    stats     `json:"stats"`
 	Running  []task    `json:"running"`
 	Waiting  []task    `json:"waiting"`
-	Lanes    []lane    `json:"lanes"`
+	Lanes    []lane    `json:"lanes"` // the busiest
+	AllLanes int       `json:"all_lanes"`
+	LanesAt  time.Time `json:"lanes_at,omitzero"` // when they were read; zero if they are being read for the first time
 	Failures []failure `json:"failures"`
 	History  []point   `json:"history"`
 	Charts   []chart   `json:"-"`
@@ -72,12 +74,13 @@ type failure struct {
 }
 
 func (w *watched) view(now time.Time) poolView {
-	s := w.pool.Snapshot(listed)
+	s := w.snapshot(listed)
 	w.history.note(now, s.Stats)
 	v := poolView{
 		Name: w.name, Stats: statsOf(s.Stats), Running: tasks(s.Running), Waiting: tasks(s.Waiting), Failures: []failure{},
-		Lanes: lanesOf(w.pool, s), History: w.history.points(), Charts: w.history.charts(),
+		History: w.history.points(), Charts: w.history.charts(),
 	}
+	v.Lanes, v.AllLanes, v.LanesAt = w.lanes.view()
 	for _, f := range s.Failures {
 		v.Failures = append(v.Failures, failure{f.Time.UTC(), f.Result.Name, f.Result.Fate, f.Result.Attempts, textOf(f.Result.Err)})
 	}
@@ -94,12 +97,7 @@ func statsOf(s taskpool.Stats) stats {
 func tasks(infos []taskpool.TaskInfo) []task {
 	all := make([]task, 0, len(infos))
 	for _, i := range infos {
-		t := task{i.Name, i.State, i.Lane, i.Start, i.Priority, i.Attempt, i.Waited.Seconds(), i.Ran.Seconds(), nil, textOf(i.Err)}
-		if !i.Due.IsZero() {
-			due := i.Due.UTC()
-			t.Due = &due
-		}
-		all = append(all, t)
+		all = append(all, task{i.Name, i.State, i.Lane, i.Start, i.Priority, i.Attempt, i.Waited.Seconds(), i.Ran.Seconds(), at(i.Due), textOf(i.Err)})
 	}
 	return all
 }

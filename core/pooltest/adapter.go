@@ -132,14 +132,11 @@ type Exchange interface {
 const patience = 10 * time.Second
 
 // Test runs all checks on each adapter, each as a subtest of one that has the
-// adapter's name. See the package's documentation for what they show.
+// adapter's name, and several at a time: the functions of an Adapter are called
+// by several goroutines. See the package's documentation for what the checks show.
 func Test(t *testing.T, adapters ...Adapter) {
 	t.Helper()
-	runEach(t, adapters, func(t *testing.T, a Adapter) {
-		for _, c := range checks(a) {
-			t.Run(c.name, func(t *testing.T) { c.run(newRun(t, a, patience)) })
-		}
-	})
+	runEach(t, adapters, func(t *testing.T, a Adapter) { runChecks(t, a, checks(a)) })
 }
 
 // runEach runs a subtest for each adapter, of which there has to be one.

@@ -34,9 +34,11 @@
 // never timed: a wait that is too long is a failure that says what it waited
 // for, and prints the journal.
 //
-// Every check also shows that each accepted task got exactly one fate, that the
-// pool's ledger adds up, and that no goroutine is left. It looks at all
-// goroutines of the process, so [Test] must not run beside parallel tests.
+// Every check also shows that each accepted task got exactly one fate and that the
+// pool's ledger adds up. The checks of an adapter run several at a time, each on
+// servers of its own. When they have ended no goroutine may be left: all of the
+// process are looked at, so [Test] must not run beside parallel tests. Which check
+// has left one shows if go test -run runs them one by one.
 //
 // # The checks
 //

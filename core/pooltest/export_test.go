@@ -21,10 +21,8 @@ var PerRequestToo = perRequestToo
 func Except(t *testing.T, leftOut []string, adapters ...Adapter) {
 	t.Helper()
 	runEach(t, adapters, func(t *testing.T, a Adapter) {
-		for _, c := range checks(a) {
-			if !slices.ContainsFunc(leftOut, func(begin string) bool { return strings.HasPrefix(c.name, begin) }) {
-				t.Run(c.name, func(t *testing.T) { c.run(newRun(t, a, patience)) })
-			}
-		}
+		runChecks(t, a, slices.DeleteFunc(checks(a), func(c check) bool {
+			return slices.ContainsFunc(leftOut, func(begin string) bool { return strings.HasPrefix(c.name, begin) })
+		}))
 	})
 }

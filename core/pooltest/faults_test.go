@@ -2,8 +2,8 @@ package pooltest_test
 
 import (
 	"net/http"
-	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -185,10 +185,10 @@ func faults() []fault {
 	}
 }
 
-// find has the kit look for a fault with one check.
-func (f fault) find(t *testing.T) {
+// find has the kit look for a fault with one check, whose patience often ends with it.
+func (f fault) find(t *testing.T, patience time.Duration) {
 	found := false
-	pooltest.Checks(f.a, time.Second, func(name string, run func(testing.TB)) {
+	pooltest.Checks(f.a, patience, func(name string, run func(testing.TB)) {
 		if name != f.check {
 			return
 		}
@@ -202,13 +202,30 @@ func (f fault) find(t *testing.T) {
 	}
 }
 
+// Faults are looked for beside each other: goroutines are not counted where something
+// else is wrong, and most of the time is the kit's patience.
 func TestFaultyAdapterIsFound(t *testing.T) {
-	for _, f := range slices.Concat(faults(), hostileFaults()) {
-		t.Run(f.name, func(t *testing.T) {
-			t.Parallel() // goroutines are not counted where something else is wrong
-			f.find(t)
+	findBeside(t, 2, hostileFaults()) // each has hundreds of clients
+	findBeside(t, 8, faults())
+}
+
+// findBeside is t.Parallel with a number at a time of its own: there that is the
+// number of processors.
+func findBeside(t *testing.T, atOnce int, all []fault) {
+	queue := make(chan fault)
+	var workers sync.WaitGroup
+	for range atOnce {
+		workers.Go(func() {
+			for f := range queue {
+				t.Run(f.name, func(t *testing.T) { f.find(t, 3*time.Second) })
+			}
 		})
 	}
+	for _, f := range all {
+		queue <- f
+	}
+	close(queue)
+	workers.Wait()
 }
 
 func TestGoroutineThatIsLeftIsFound(t *testing.T) {
@@ -218,5 +235,5 @@ func TestGoroutineThatIsLeftIsFound(t *testing.T) {
 		go func() { <-forever }()
 		next.ServeHTTP(w, r)
 	}
-	fault{"", adapter("", around(leave)), "complete/small/keep-alive", "2 goroutines are left"}.find(t)
+	fault{"", adapter("", around(leave)), "complete/small/keep-alive", "2 goroutines are left"}.find(t, time.Second)
 }

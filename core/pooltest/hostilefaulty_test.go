@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/elite-libs/taskpool/core"
 	"github.com/elite-libs/taskpool/core/pooltest"
@@ -140,6 +141,6 @@ func TestLeakUnderHostileClientsIsFound(t *testing.T) {
 		{"a pool", overHTTP1(adapter("", keeping())), "hostile", "a pool that is done is still held by something"},
 		{"a file descriptor", overHTTP1(adapter("", around(whenGone(open)))), "hostile", "file descriptors are left: "},
 	} {
-		t.Run(f.name, f.find)
+		t.Run(f.name, func(t *testing.T) { f.find(t, 2*time.Second) })
 	}
 }

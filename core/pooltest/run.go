@@ -1,6 +1,7 @@
 package pooltest
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,28 +29,92 @@ type run struct {
 	ended bool
 }
 
+// newRun is a run beside which there is no other: no goroutine of the process may
+// be left that was started since.
 func newRun(t testing.TB, a Adapter, patience time.Duration) *run {
-	r := &run{TB: t, adapter: a, patience: patience, journal: new(journal)}
 	before := goroutines()
-	t.Cleanup(func() { // the first to be registered is the last to be called
-		r.goroutinesEnd(before)
+	r := &run{TB: t, adapter: a, patience: patience}
+	t.Cleanup(func() { r.goroutinesEnd(before) }) // the first to be registered is the last to be called
+	r.begin()
+	return r
+}
+
+// begin is newRun for one of several at a time.
+func (r *run) begin() {
+	r.journal = new(journal)
+	r.Cleanup(func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.ended = true
 	})
-	return r
 }
 
-// eventually waits for what can only be looked at, not waited for.
+// atOnce is how many checks run at a time. They hardly use a processor: they wait
+// for servers to stop, which look every so often whether a connection is left.
+const atOnce = 8
+
+// runsAlone reports whether no check may run beside this one: it looks at the
+// whole process, or at what an adapter or a server decides by the clock. (That a
+// client has gone is told apart from what looks like it within a few milliseconds.)
+func (c check) runsAlone() bool {
+	return c.name == "hostile" || slices.ContainsFunc([]string{"client gone", "client resets", "write timeout"}, func(s string) bool {
+		return strings.Contains(c.name, s)
+	})
+}
+
+// runChecks runs each check as a subtest. Goroutines cannot be told apart by the
+// check that left them, so they are counted when all have ended.
+func runChecks(t *testing.T, a Adapter, all []check) {
+	t.Helper()
+	newRun(t, a, patience) // for its end
+	one := func(c check) {
+		t.Run(c.name, func(t *testing.T) {
+			r := &run{TB: t, adapter: a, patience: patience}
+			if c.name == "hostile" {
+				r.patience *= 3 // hundreds of clients at a time, perhaps under the race detector
+			}
+			r.begin()
+			c.run(r)
+		})
+	}
+	queue := make(chan check)
+	var workers sync.WaitGroup
+	for range atOnce {
+		workers.Go(func() {
+			for c := range queue {
+				one(c)
+			}
+		})
+	}
+	var alone []check
+	for _, c := range all {
+		if c.runsAlone() {
+			alone = append(alone, c)
+		} else {
+			queue <- c
+		}
+	}
+	close(queue)
+	workers.Wait()
+	for _, c := range alone {
+		one(c)
+	}
+}
+
+// eventually waits for what can only be looked at, not waited for. It looks less
+// and less often, as a look at all goroutines costs a processor.
 func (r *run) eventually(done func() bool) bool {
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
+	pause := time.Millisecond
+	again := time.NewTimer(pause)
+	defer again.Stop()
 	deadline := time.Now().Add(r.patience)
 	for !done() {
 		if time.Now().After(deadline) {
 			return false
 		}
-		<-tick.C
+		<-again.C
+		pause = min(2*pause, 20*time.Millisecond)
+		again.Reset(pause)
 	}
 	return true
 }

@@ -149,7 +149,7 @@ func baseEnds(r *run) {
 	q.settle(s, true)
 }
 
-const writeSoon = 50 * time.Millisecond // long enough for a request to be read
+const writeSoon = 100 * time.Millisecond // long enough for a request to be read
 
 // tooLate answers when the time to write has run out.
 func tooLate(x Exchange) error {

@@ -32,7 +32,7 @@ const soon = 10 * time.Millisecond
 // timeoutOutside: the response is sent before the handler returns, and other
 // requests of the connection are answered meanwhile.
 func timeoutOutside(r *run, client func(s *site) (get func(path string) response)) {
-	answered := r.gate()
+	in, answered := r.gate(), r.gate()
 	q := r.quartet()
 	s := r.serve(setup{outer: func(next http.Handler) http.Handler {
 		timed := http.TimeoutHandler(next, soon, "late")
@@ -44,6 +44,7 @@ func timeoutOutside(r *run, client func(s *site) (get func(path string) response
 			}
 		})
 	}}, q.in(func(x Exchange) error {
+		in.open()
 		if !r.within(x.Context().Done()) {
 			r.errorf("the handler is not told of the timeout")
 		}
@@ -54,6 +55,7 @@ func timeoutOutside(r *run, client func(s *site) (get func(path string) response
 	if resp := get("/"); resp.status != 503 || resp.body != "late" {
 		r.errorf("the client has %d %q", resp.status, resp.body)
 	}
+	r.wait(in.opened, "the handler")                // which a busy machine may call later than that
 	if next := get("/next"); next.body != "plain" { // while the handler lives on
 		r.errorf("the next response on the connection is %d %q", next.status, next.body)
 	}

@@ -1,7 +1,12 @@
+//go:build !race
+
 package poolvet_test
+
+// What is tested here are processes, which are built without the race detector.
 
 import (
 	"errors"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,30 +14,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
-
-// TestCommandIsQuietOnThisRepository vets every module of the workspace, with its
-// tests and examples. It reports what the example "migrate" is there to show, the
-// go statement of a handler before there was a pool, and nothing else.
-func TestCommandIsQuietOnThisRepository(t *testing.T) {
-	root := workspace(t)
-	work := "GOWORK=" + filepath.Join(root, "go.work")
-	modules, err := run(t, root, work, "go", "list", "-m", "-f", "{{.Dir}}/...")
-	if err != nil {
-		t.Fatal(err)
-	}
-	patterns := strings.Fields(modules)
-	if len(patterns) < 6 {
-		t.Fatalf("the workspace has %q, want all modules", patterns)
-	}
-	args := append([]string{"vet", "-vettool=" + build(t)}, patterns...)
-	out, _ := run(t, root, work, "go", args...) // it fails, as there is a report
-	reports := regexp.MustCompile(`(?m)^.*\.go:\d+:\d+: .*$`).FindAllString(out, -1)
-	if len(reports) != 1 || !strings.Contains(filepath.ToSlash(reports[0]), "examples/migrate/before.go:") {
-		t.Errorf("got %q, want the one report of examples/migrate/before.go\n%s", reports, out)
-	}
-}
 
 // TestCommandFindsFaultsInTheRealFrameworks shows that the stubs of the other
 // tests are like what they stand for, and that both ways to run it work.
@@ -94,13 +78,35 @@ func workspace(t *testing.T) string {
 	return root
 }
 
+// build builds the command, once for all tests: whichever comes first.
 func build(t *testing.T) string {
 	t.Helper()
-	command := filepath.Join(t.TempDir(), "poolvet.exe")
-	if out, err := run(t, ".", "", "go", "build", "-o", command, "./cmd/poolvet"); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	built.once.Do(func() {
+		built.command = filepath.Join(built.dir, "poolvet.exe")
+		built.out, built.err = run(t, ".", "", "go", "build", "-o", built.command, "./cmd/poolvet")
+	})
+	if built.err != nil {
+		t.Fatalf("%v\n%s", built.err, built.out)
 	}
-	return command
+	return built.command
+}
+
+var built struct {
+	dir          string // TestMain makes and removes it
+	once         sync.Once
+	command, out string
+	err          error
+}
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "poolvet")
+	if err != nil {
+		log.Fatal(err)
+	}
+	built.dir = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 func run(t *testing.T, dir, env, name string, args ...string) (string, error) {

@@ -16,7 +16,7 @@ import (
 // A tool of one's own runs the analyzer beside others: with multichecker.Main, as
 // the command poolvet does, or so.
 func ExampleAnalyzer() {
-	config := &packages.Config{Mode: packages.LoadAllSyntax}
+	config := &packages.Config{Mode: packages.LoadSyntax}
 	config.Dir = analysistest.TestData() // a GOPATH with a package "shop"; a module needs no Env
 	config.Env = append(os.Environ(), "GO111MODULE=off", "GOWORK=off", "GOPATH="+config.Dir)
 	pkgs, err := packages.Load(config, "shop")

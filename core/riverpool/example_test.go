@@ -13,6 +13,7 @@ import (
 	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
+	"github.com/elite-libs/taskpool/core/poolpage"
 	"github.com/elite-libs/taskpool/core/riverpool"
 	httppool "github.com/elite-libs/taskpool/nethttp"
 	"github.com/riverqueue/river"
@@ -207,4 +208,24 @@ func ExampleRowOf() {
 		log.Fatal(err)
 	}
 	// Output: Idempotency-Key: charge-1, true
+}
+
+// What is stored, by state, on the page of tasks. The link is to River UI, a program of its own.
+func ExampleQueue_Counts() {
+	db, remove := openExample()
+	defer remove()
+	ctx := context.Background()
+	q, err := riverpool.New(riversqlite.New(db), riverpool.Config{}) // it only stores
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := errors.Join(q.Migrate(ctx), q.Submit(ctx, receipt.Job(Receipt{"1"}), receipt.Job(Receipt{"2"}))); err != nil {
+		log.Fatal(err)
+	}
+	page := poolpage.New()
+	page.ShowStored("orders", "https://river.example.com", q.Counts)
+
+	counts, err := q.Counts(ctx)
+	fmt.Println(counts["available"], counts["running"], err)
+	// Output: 2 0 <nil>
 }

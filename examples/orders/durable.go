@@ -28,6 +28,7 @@ const deliver = "deliver"
 type Database interface {
 	taskpool.Source
 	Start(ctx context.Context) error
+	Counts(ctx context.Context) (map[string]int, error) // stored tasks by state, for the page of tasks
 	Close()
 
 	put(ctx context.Context, o stored, accept func() error) error

@@ -22,13 +22,27 @@ type App struct {
 	Shutdown func(ctx context.Context) error // Server.ShutdownWithContext, and what the framework does beside
 }
 
-// Serve serves app on ln until ctx ends, then shuts down within limit: it is
-// fiberpool.Serve, which says what is promised. It tracks the connections of ln.
+// ServeOptions are those of Serve. The zero value pauses not at all, and takes
+// DefaultLimit.
+type ServeOptions struct {
+	// Pause is how long the server goes on as ever when ctx has ended, before it
+	// accepts no more: the time that a load balancer takes to notice that the
+	// process is not Ready and to send no more requests. 0 or less means none.
+	Pause time.Duration
+
+	// Limit is how long the shutdown may take, after the Pause. Both together belong
+	// below what the platform gives (terminationGracePeriodSeconds, 30 s). 0 or less
+	// means DefaultLimit.
+	Limit time.Duration
+}
+
+// Serve serves app on ln until ctx ends, then pauses, and shuts down: it is
+// fiberpool.ServeWith, which says what is promised. It tracks the connections of ln.
 //
 // It sets app.Server.CloseOnShutdown: the server leaves the response of a
 // pipelined request unflushed if it is told to stop before it has come to the next
 // one (Server.serveConn, fasthttp before 1.78).
-func Serve(ctx context.Context, app App, ln net.Listener, src taskpool.Source, limit time.Duration) error {
+func Serve(ctx context.Context, app App, ln net.Listener, src taskpool.Source, o ServeOptions) error {
 	defer func() { _ = ln.Close() }()
 	if src == nil {
 		return errors.New("fiberpool: nil Source: pass the one that the middleware was given")
@@ -39,6 +53,7 @@ func Serve(ctx context.Context, app App, ln net.Listener, src taskpool.Source, l
 	if held {
 		return ErrHold
 	}
+	limit := o.Limit
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
@@ -49,10 +64,13 @@ func Serve(ctx context.Context, app App, ln net.Listener, src taskpool.Source, l
 	app.Server.CloseOnShutdown = true
 	served := make(chan error, 1)
 	go func() { served <- app.Serve(tracked) }()
-	var failed error
-	select {
-	case <-ctx.Done():
-	case failed = <-served:
+	failed, over := wait(ctx, served)
+	if !over && o.Pause > 0 {
+		pause, cancel := context.WithTimeout(context.Background(), o.Pause)
+		defer cancel()
+		failed, over = wait(pause, served)
+	}
+	if over {
 		if failed != nil && !conns.seen.Load() {
 			return fmt.Errorf("fiberpool: %w", failed)
 		}
@@ -72,6 +90,28 @@ func Serve(ctx context.Context, app App, ln net.Listener, src taskpool.Source, l
 	conns.giveUp()
 	_, err := src.Done(all)
 	return errors.Join(failed, err)
+}
+
+// wait waits for ctx to end, or the server: over reports that, and failed is its error.
+func wait(ctx context.Context, served <-chan error) (failed error, over bool) {
+	select {
+	case <-ctx.Done():
+		return nil, false
+	case failed = <-served:
+		return failed, true
+	}
+}
+
+// Ready answers whether a process takes requests: 200 until ctx ends, which is the one
+// that Serve is given, and 503 from then on. It is fiberpool.Ready.
+func Ready(ctx context.Context, rctx *fasthttp.RequestCtx) {
+	rctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
+	if ctx.Err() != nil {
+		rctx.SetStatusCode(fasthttp.StatusServiceUnavailable)
+		rctx.SetBodyString("shutting down\n")
+		return
+	}
+	rctx.SetBodyString("ready\n")
 }
 
 // closed says whether ln is closed, where it can. fasthttp's Serve returns nil then,

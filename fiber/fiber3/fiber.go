@@ -122,7 +122,8 @@ const DefaultLimit = fastpool.DefaultLimit
 
 // Serve serves app on ln until ctx ends; then it shuts down within limit and
 // returns. ln is closed then, whatever it returns. src is the Source that the
-// middleware was given; a nil one is refused with an error. Fiber's startup
+// middleware was given; a nil one is refused with an error. A process with several of
+// them joins them: see taskpool.JoinSources. Fiber's startup
 // message is not printed.
 //
 // Shutting down is in this order. The app accepts no more and finishes its
@@ -152,6 +153,20 @@ const DefaultLimit = fastpool.DefaultLimit
 // method NetConn for the one that ln gave. Fiber's OnListen hooks and its startup
 // message do not recognize a listener of TLS in them.
 func Serve(ctx context.Context, app *fiber.App, ln net.Listener, src taskpool.Source, limit time.Duration) error {
+	return ServeWith(ctx, app, ln, src, ServeOptions{Limit: limit})
+}
+
+// ServeOptions are those of ServeWith: Pause is how long the app goes on as ever when
+// ctx has ended, before it accepts no more, which is the time that a load balancer takes
+// to notice that the process is not Ready; Limit is how long the shutdown may take after
+// that. The zero value is what Serve does.
+type ServeOptions = fastpool.ServeOptions
+
+// ServeWith is Serve with options.
+//
+//	app.Get("/readyz", fiberpool.Ready(ctx))
+//	err := fiberpool.ServeWith(ctx, app, ln, pool, fiberpool.ServeOptions{Pause: 5 * time.Second, Limit: 20 * time.Second})
+func ServeWith(ctx context.Context, app *fiber.App, ln net.Listener, src taskpool.Source, o ServeOptions) error {
 	if app == nil || ln == nil {
 		if ln != nil {
 			_ = ln.Close()
@@ -164,5 +179,16 @@ func Serve(ctx context.Context, app *fiber.App, ln net.Listener, src taskpool.So
 			return app.Listener(ln, fiber.ListenConfig{DisableStartupMessage: true})
 		},
 		Shutdown: app.ShutdownWithContext,
-	}, ln, src, limit)
+	}, ln, src, o)
+}
+
+// Ready answers whether a process takes requests: 200 until ctx ends, which is the one
+// that Serve is given, and 503 from then on. It is for the readiness probe of a load
+// balancer, which needs ServeOptions.Pause to see the 503. For a liveness probe it is
+// wrong: a process that finishes its work is well.
+func Ready(ctx context.Context) fiber.Handler {
+	return func(c fiber.Ctx) error {
+		fastpool.Ready(ctx, c.RequestCtx())
+		return nil
+	}
 }

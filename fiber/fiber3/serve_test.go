@@ -278,3 +278,65 @@ func TestServeEndsWhenSomebodyElseShutsTheAppDown(t *testing.T) {
 		t.Errorf("got %v, want ErrDone", err)
 	}
 }
+
+func TestAPausingAppIsNotReadyAndAnswers(t *testing.T) {
+	p := taskpool.New(taskpool.Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	app := newApp()
+	app.Use(fiberpool.Middleware(p))
+	app.Get("/readyz", fiberpool.Ready(ctx))
+	app.Get("/", func(c fiber.Ctx) error {
+		must(t, fiberpool.From(c).OnSuccess(nothing))
+		return c.SendString("served")
+	})
+	ln := listen(t)
+	url := "http://" + ln.Addr().String()
+	served := make(chan error, 1)
+	go func() {
+		served <- fiberpool.ServeWith(ctx, app, ln, p, fiberpool.ServeOptions{Pause: time.Hour, Limit: time.Minute})
+	}()
+	ask := func(path string, status int, body string) {
+		t.Helper()
+		if s, b := get(t, url+path); s != status || b != body {
+			t.Errorf("%s: got %d %q, want %d %q", path, s, b, status, body)
+		}
+	}
+	ask("/readyz", http.StatusOK, "ready\n")
+	cancel()
+	ask("/readyz", http.StatusServiceUnavailable, "shutting down\n")
+	ask("/", http.StatusOK, "served")
+	must(t, app.Shutdown()) // nothing is left to pause for
+	must(t, <-served)
+	if s := p.Stats(); s.Succeeded != 1 {
+		t.Errorf("got %+v, want the task of the pause succeeded", s)
+	}
+}
+
+func TestServeAcceptsUntilThePauseIsOver(t *testing.T) {
+	const pause = 100 * time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	ln := openDoor(t)
+	served := make(chan error, 1)
+	go func() {
+		served <- fiberpool.ServeWith(ctx, newApp(), ln, taskpool.New(taskpool.Config{}), fiberpool.ServeOptions{Pause: pause})
+	}()
+	began := time.Now()
+	cancel()
+	<-ln.closed
+	if took := time.Since(began); took < pause {
+		t.Errorf("the listener is closed after %v, want no sooner than after %v", took, pause)
+	}
+	must(t, <-served)
+}
+
+func TestServeEndsEachOfSeveralPools(t *testing.T) {
+	pools := []*taskpool.Pool{taskpool.New(taskpool.Config{}), taskpool.New(taskpool.Config{})}
+	stop, served := run(t, newApp(), listen(t), taskpool.JoinSources(pools[0], pools[1]), time.Minute)
+	stop()
+	must(t, <-served)
+	for _, p := range pools {
+		if err := p.Add(nothing); !errors.Is(err, taskpool.ErrDone) {
+			t.Errorf("got %v, want ErrDone", err)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,20 +21,23 @@ import (
 
 	taskpool "github.com/elite-libs/taskpool/core"
 	fiberpool "github.com/elite-libs/taskpool/fiber"
+	fiber3pool "github.com/elite-libs/taskpool/fiber/fiber3"
 	httppool "github.com/elite-libs/taskpool/nethttp"
 	"github.com/gofiber/fiber/v2"
+	fiber3 "github.com/gofiber/fiber/v3"
 )
 
 // A combo is a program to be run with a pool and without.
 type combo struct {
 	name     string
 	build    func(p *party) http.Handler
-	app      func(p *party) *fiber.App // instead of build
-	requests []request                 // nil: usual
-	parsed   bool                      // chunks come as they may: responses are compared as a client parses them
-	only     mode                      // zero: every mode
-	except   map[string]request        // by name: what of usual is special here
-	release  map[mode]taskpool.Release // if it is not that of the mode
+	app      func(p *party) *fiber.App  // instead of build
+	app3     func(p *party) *fiber3.App // instead of build
+	requests []request                  // nil: usual
+	parsed   bool                       // chunks come as they may: responses are compared as a client parses them
+	only     mode                       // zero: every mode
+	except   map[string]request         // by name: what of usual is special here
+	release  map[mode]taskpool.Release  // if it is not that of the mode
 }
 
 // A request is sent as it stands. Where the pool cannot know all, it is said here.
@@ -80,7 +84,7 @@ func run(t *testing.T, combos []combo) {
 	}
 	for _, c := range combos {
 		for _, m := range modes {
-			if c.app != nil && m != tracked { // a Fiber app serves itself, HTTP/1 alone
+			if c.servesItself() && m != tracked { // HTTP/1 alone
 				continue
 			}
 			if c.only == 0 || c.only == m {
@@ -133,23 +137,19 @@ func (c combo) run(t *testing.T, m mode) {
 func (c combo) serve(t *testing.T, m mode, p *party, pool *taskpool.Pool) func(request) string {
 	p.t, p.pool, p.wire = t, pool, listen(t)
 	srv := &http.Server{ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: patience}
-	if c.app != nil {
+	switch {
+	case c.app != nil:
 		app := c.app(p)
-		if pool == nil {
-			go func() { _ = app.Listener(p.wire) }()
-			t.Cleanup(func() { _ = app.Shutdown() })
-		} else { // which knows what is flushed
-			ctx, stop := context.WithCancel(context.Background())
-			served := make(chan error, 1)
-			go func() { served <- fiberpool.Serve(ctx, app, p.wire, pool, patience) }()
-			t.Cleanup(func() {
-				stop()
-				if err := <-served; err != nil {
-					t.Error(err)
-				}
-			})
-		}
-	} else {
+		p.serveApp(app.Listener, app.Shutdown, func(ctx context.Context) error {
+			return fiberpool.Serve(ctx, app, p.wire, pool, patience)
+		})
+	case c.app3 != nil:
+		app := c.app3(p)
+		quiet := fiber3.ListenConfig{DisableStartupMessage: true}
+		p.serveApp(func(ln net.Listener) error { return app.Listener(ln, quiet) }, app.Shutdown, func(ctx context.Context) error {
+			return fiber3pool.Serve(ctx, app, p.wire, pool, patience)
+		})
+	default:
 		h := c.build(p)
 		srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			p.handling.Add(1)
@@ -160,7 +160,7 @@ func (c combo) serve(t *testing.T, m mode, p *party, pool *taskpool.Pool) func(r
 	if m == http2 {
 		return p.overHTTP2(srv)
 	}
-	if c.app == nil {
+	if !c.servesItself() {
 		if m == tracked {
 			httppool.Track(srv)
 		}
@@ -175,6 +175,28 @@ func (c combo) serve(t *testing.T, m mode, p *party, pool *taskpool.Pool) func(r
 		}
 		return fmt.Sprintf("%s[%d writes]", text(raw), p.wire.writes.Load()-writes)
 	}
+}
+
+// servesItself reports whether it is an app of Fiber.
+func (c combo) servesItself() bool { return c.app != nil || c.app3 != nil }
+
+// serveApp serves an app until the test has ended, with a pool by serve, which knows what is flushed.
+func (p *party) serveApp(listen func(net.Listener) error, shutdown func() error, serve func(ctx context.Context) error) {
+	if p.pool == nil {
+		go func() { _ = listen(p.wire) }()
+		p.t.Cleanup(func() { _ = shutdown() })
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- serve(ctx) }()
+	t := p.t
+	t.Cleanup(func() {
+		stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func (p *party) overHTTP2(srv *http.Server) func(request) string {

@@ -111,12 +111,7 @@ func TestFiber(t *testing.T) {
 		{name: "proxy", requests: []request{{name: "up", raw: get("/up")}, {name: "POST", raw: post("/up", payload)}}, app: func(p *party) *fiber.App {
 			return p.inFiber(p.fiber(), p.stagingFiber, func(c *fiber.Ctx) error { return proxy.Do(c, up.URL) })
 		}},
-		{name: "static", requests: []request{
-			{name: "file", raw: get("/file.txt")},
-			{name: "range", raw: get("/file.txt", "Range: bytes=1-5")},
-			{name: "gzip", raw: get("/file.txt", "Accept-Encoding: gzip")},
-			{name: "none", raw: get("/none.txt")},
-		}, app: func(p *party) *fiber.App {
+		{name: "static", requests: files(), app: func(p *party) *fiber.App {
 			app := fiber.New(fiber.Config{DisableStartupMessage: true})
 			app.Use(p.fiber(), p.stagingFiber)
 			app.Static("/", dir)

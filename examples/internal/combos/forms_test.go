@@ -7,10 +7,9 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/go-chi/chi/v5"
 	"github.com/gofiber/fiber/v2"
+	fiber3 "github.com/gofiber/fiber/v3"
 	"github.com/labstack/echo/v4"
 )
-
-type fiberApp = fiber.App
 
 func (p *party) inChiWith(h http.Handler) http.Handler {
 	r := chi.NewRouter()
@@ -60,6 +59,20 @@ func (p *party) formInFiber() *fiber.App {
 	app.Use(p.fiber(), p.stagingFiber)
 	app.Post("/upload", func(c *fiber.Ctx) error { return c.SendString(fmt.Sprint(len(c.Body()))) })
 	app.Post("/form", func(c *fiber.Ctx) error {
+		f, err := c.FormFile("photo")
+		if err != nil {
+			return err
+		}
+		return c.SendString(fmt.Sprint(f.Filename, f.Size))
+	})
+	return app
+}
+
+func (p *party) formInFiber3() *fiber3.App {
+	app := fiber3.New(fiber3.Config{BodyLimit: 64 << 20, StreamRequestBody: true})
+	app.Use(p.fiber3(), p.stagingFiber3)
+	app.Post("/upload", func(c fiber3.Ctx) error { return c.SendString(fmt.Sprint(len(c.Body()))) })
+	app.Post("/form", func(c fiber3.Ctx) error {
 		f, err := c.FormFile("photo")
 		if err != nil {
 			return err

@@ -8,9 +8,12 @@ require (
 	github.com/dimfeld/httptreemux/v5 v5.5.0
 	github.com/elite-libs/taskpool/core v0.1.0
 	github.com/elite-libs/taskpool/echo v0.1.0
+	github.com/elite-libs/taskpool/echo/echo5 v0.1.0
 	github.com/elite-libs/taskpool/fiber v0.1.0
+	github.com/elite-libs/taskpool/fiber/fiber3 v0.1.0
 	github.com/elite-libs/taskpool/gin v0.1.0
 	github.com/elite-libs/taskpool/nethttp v0.1.0
+	github.com/fasthttp/websocket v1.5.8
 	github.com/gin-contrib/cors v1.7.7
 	github.com/gin-contrib/gzip v1.2.5
 	github.com/gin-contrib/pprof v1.5.3
@@ -20,10 +23,13 @@ require (
 	github.com/go-chi/chi/v5 v5.5.0
 	github.com/gofiber/contrib/websocket v1.3.4
 	github.com/gofiber/fiber/v2 v2.52.15
+	github.com/gofiber/fiber/v3 v3.1.0
 	github.com/gorilla/mux v1.8.1
 	github.com/gorilla/websocket v1.5.3
 	github.com/julienschmidt/httprouter v1.3.0
 	github.com/labstack/echo/v4 v4.16.0
+	github.com/labstack/echo/v5 v5.4.5
+	github.com/quic-go/quic-go v0.59.0
 	github.com/uptrace/bunrouter v1.0.23
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0
 	goji.io v2.0.2+incompatible
@@ -32,14 +38,13 @@ require (
 )
 
 require (
-	github.com/andybalholm/brotli v1.1.0 // indirect
+	github.com/andybalholm/brotli v1.2.0 // indirect
 	github.com/bytedance/gopkg v0.1.3 // indirect
 	github.com/bytedance/sonic v1.15.0 // indirect
 	github.com/bytedance/sonic/loader v0.5.0 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/cloudwego/base64x v0.1.6 // indirect
 	github.com/elite-libs/taskpool/fiber/fasthttp v0.1.0 // indirect
-	github.com/fasthttp/websocket v1.5.8 // indirect
 	github.com/felixge/httpsnoop v1.1.0 // indirect
 	github.com/gabriel-vasile/mimetype v1.4.12 // indirect
 	github.com/gin-contrib/sse v1.1.0 // indirect
@@ -50,9 +55,11 @@ require (
 	github.com/go-playground/validator/v10 v10.30.1 // indirect
 	github.com/goccy/go-json v0.10.5 // indirect
 	github.com/goccy/go-yaml v1.19.2 // indirect
+	github.com/gofiber/schema v1.7.0 // indirect
+	github.com/gofiber/utils/v2 v2.0.2 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
-	github.com/klauspost/compress v1.17.9 // indirect
+	github.com/klauspost/compress v1.18.4 // indirect
 	github.com/klauspost/cpuid/v2 v2.3.0 // indirect
 	github.com/labstack/gommon v0.5.0 // indirect
 	github.com/leodido/go-urn v1.4.0 // indirect
@@ -62,18 +69,16 @@ require (
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
 	github.com/modern-go/reflect2 v1.0.2 // indirect
 	github.com/pelletier/go-toml/v2 v2.2.4 // indirect
-	github.com/philhofer/fwd v1.1.3-0.20240916144458-20a13a1f6b7c // indirect
+	github.com/philhofer/fwd v1.2.0 // indirect
 	github.com/quic-go/qpack v0.6.0 // indirect
-	github.com/quic-go/quic-go v0.59.0
 	github.com/rivo/uniseg v0.2.0 // indirect
 	github.com/savsgio/gotils v0.0.0-20240303185622-093b76447511 // indirect
-	github.com/tinylib/msgp v1.2.5 // indirect
+	github.com/tinylib/msgp v1.6.3 // indirect
 	github.com/twitchyliquid64/golang-asm v0.15.1 // indirect
 	github.com/ugorji/go/codec v1.3.1 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
-	github.com/valyala/fasthttp v1.52.0 // indirect
+	github.com/valyala/fasthttp v1.69.0 // indirect
 	github.com/valyala/fasttemplate v1.2.2 // indirect
-	github.com/valyala/tcplisten v1.0.0 // indirect
 	go.mongodb.org/mongo-driver/v2 v2.5.0 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel v1.47.0 // indirect
@@ -92,8 +97,10 @@ require (
 replace (
 	github.com/elite-libs/taskpool/core => ../../../core
 	github.com/elite-libs/taskpool/echo => ../../../echo
+	github.com/elite-libs/taskpool/echo/echo5 => ../../../echo/echo5
 	github.com/elite-libs/taskpool/fiber => ../../../fiber
 	github.com/elite-libs/taskpool/fiber/fasthttp => ../../../fiber/fasthttp
+	github.com/elite-libs/taskpool/fiber/fiber3 => ../../../fiber/fiber3
 	github.com/elite-libs/taskpool/gin => ../../../gin
 	github.com/elite-libs/taskpool/nethttp => ../../../nethttp
 )

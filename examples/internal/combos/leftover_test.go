@@ -14,6 +14,7 @@ func TestUploadsLeaveNoFiles(t *testing.T) {
 		{name: "Gin", requests: uploads(), build: (*party).formInGin},
 		{name: "Echo", requests: uploads(), build: (*party).formInEcho},
 		{name: "Fiber", requests: uploads(), app: (*party).formInFiber},
+		{name: "Fiber 3", requests: uploads(), app3: (*party).formInFiber3},
 	})
 	var left []os.DirEntry
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {

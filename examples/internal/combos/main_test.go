@@ -29,7 +29,7 @@ func TestChaos(t *testing.T) {
 		t.Skip("it takes a minute or two: make chaos")
 	}
 	for name, test := range map[string]func(*testing.T){
-		"net/http": TestNetHTTP, "chi": TestChi, "Gin": TestGin, "Echo": TestEcho, "Echo, others": TestEchoServesOthers, "Fiber": TestFiber,
+		"net/http": TestNetHTTP, "chi": TestChi, "Gin": TestGin, "Echo": TestEcho, "Echo, others": TestEchoServesOthers, "Echo 5": TestEcho5, "Echo 5, others": TestEcho5ServesOthers, "Fiber": TestFiber, "Fiber 3": TestFiber3,
 		"OpenTelemetry": TestOpenTelemetry, "ReverseProxy": TestReverseProxy, "uploads": TestUploads, "WebSocket": TestWebSockets,
 		"gRPC": TestGRPC, "Connect": TestConnect, "servers": TestServers,
 	} {

@@ -31,9 +31,9 @@ func TestOpenTelemetry(t *testing.T) {
 	})
 }
 
-// proxied is a reverse proxy for a site of another server.
-func proxied(t *testing.T) http.Handler {
-	up := httptest.NewServer((&party{t: t}).site())
+// proxied is a reverse proxy for what another server serves.
+func proxied(t *testing.T, h http.Handler) http.Handler {
+	up := httptest.NewServer(h)
 	t.Cleanup(up.Close)
 	u, err := url.Parse(up.URL)
 	if err != nil {
@@ -43,7 +43,7 @@ func proxied(t *testing.T) http.Handler {
 }
 
 func TestReverseProxy(t *testing.T) {
-	up := proxied(t)
+	up := proxied(t, (&party{t: t}).site())
 	// The backend's own 100 is passed on beside the server's, if it comes before the body has been sent.
 	relayed := map[string]request{"100-continue": {unlike: "one 100 or two"}}
 	run(t, []combo{
@@ -109,8 +109,9 @@ func TestUploads(t *testing.T) {
 	run(t, []combo{
 		{name: "net/http", requests: uploads(), build: func(p *party) http.Handler { return p.net(plain(p)) }},
 		{name: "net/http, traced", requests: uploads(), build: func(p *party) http.Handler { return p.net(traced(plain(p))) }},
-		{name: "Gin", requests: uploads(), build: func(p *party) http.Handler { return p.formInGin() }},
-		{name: "Echo", requests: uploads(), build: func(p *party) http.Handler { return p.formInEcho() }},
-		{name: "Fiber", requests: uploads(), app: func(p *party) *fiberApp { return p.formInFiber() }},
+		{name: "Gin", requests: uploads(), build: (*party).formInGin},
+		{name: "Echo", requests: uploads(), build: (*party).formInEcho},
+		{name: "Fiber", requests: uploads(), app: (*party).formInFiber},
+		{name: "Fiber 3", requests: uploads(), app3: (*party).formInFiber3},
 	})
 }

@@ -8,8 +8,10 @@ import (
 	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
+	fastws "github.com/fasthttp/websocket"
 	fiberws "github.com/gofiber/contrib/websocket"
 	"github.com/gofiber/fiber/v2"
+	fiber3 "github.com/gofiber/fiber/v3"
 
 	coder "github.com/coder/websocket"
 	"github.com/gin-gonic/gin"
@@ -53,6 +55,9 @@ var sockets = []combo{
 	{name: "chi, its logger's writer", build: func(p *party) http.Handler {
 		return p.net(middleware.RequestLogger(quietLog{})(middleware.Recoverer(p.sockets())))
 	}},
+	{name: "ReverseProxy", build: func(p *party) http.Handler {
+		return p.net(p.staged(proxied(p.t, (&party{t: p.t}).sockets())))
+	}},
 	{name: "Gin", build: func(p *party) http.Handler {
 		gin.SetMode(gin.ReleaseMode)
 		e := gin.New()
@@ -76,6 +81,19 @@ var sockets = []combo{
 		app.Get("/gorilla", echo).Get("/coder", echo)
 		return app
 	}},
+	{name: "Fiber 3", app3: func(p *party) *fiber3.App {
+		app := fiber3.New()
+		app.Use(p.fiber3(), p.stagingFiber3)
+		echo := func(c fiber3.Ctx) error {
+			var up fastws.FastHTTPUpgrader
+			return up.Upgrade(c.RequestCtx(), func(c *fastws.Conn) {
+				_, b, err := c.ReadMessage()
+				p.saw("%s %v %v", b, err, c.WriteMessage(websocket.TextMessage, b))
+			})
+		}
+		app.Get("/gorilla", echo).Get("/coder", echo)
+		return app
+	}},
 }
 
 // quietLog is a log of chi's that writes nothing.
@@ -93,7 +111,7 @@ func TestWebSockets(t *testing.T) {
 	}
 	for _, c := range sockets {
 		for _, m := range modes {
-			if c.app != nil && m == untracked {
+			if c.servesItself() && m == untracked {
 				continue
 			}
 			t.Run(c.name+"/"+m.String(), func(t *testing.T) {
@@ -107,7 +125,7 @@ func TestWebSockets(t *testing.T) {
 						t.Errorf("%s: got %q, without %q", path, got, want)
 					}
 					release := taskpool.ReleaseHandlerReturned
-					if c.app != nil {
+					if c.servesItself() {
 						release = taskpool.ReleaseFlushed // as the hijack handler has ended
 					}
 					with.count.Store(0)

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/chromedp/chromedp"
@@ -43,7 +44,7 @@ func run(dir string) error {
 	}
 	pool := taskpool.New(taskpool.Config{
 		Workers: 8, Logger: slog.New(slog.DiscardHandler),
-		Lanes: map[string]taskpool.Lane{"bank": {Limit: 2}, "mail": {Rate: 7, Per: time.Second}},
+		Lanes: map[string]taskpool.Lane{"bank": {Limit: 2}, "mail": {Rate: 7, Per: time.Second}, "geo": {}},
 	})
 	page := poolpage.New()
 	defer page.Close()
@@ -69,6 +70,9 @@ func run(dir string) error {
 	within, cancel := context.WithTimeout(tab, time.Minute)
 	defer cancel()
 	if err := browser.Until(within, `document.getElementById("state").textContent === "Live"`); err != nil {
+		return err
+	}
+	if _, err := chromedp.Run(tab, chromedp.Evaluate[bool](`source.close(), true`)); err != nil { // both are of one moment, and of its length
 		return err
 	}
 	for _, scheme := range []string{"light", "dark"} {
@@ -109,6 +113,9 @@ func order(ctx context.Context, n int) error {
 		{Name: "bank.charge", Lane: "bank", Priority: taskpool.PriorityHigh, Run: takes(170*time.Millisecond, nil), Retry: taskpool.Backoff(4, 20*time.Second, time.Minute)},
 		{Name: "mail.confirm", Lane: "mail", Start: taskpool.StartAfterResponse, Run: takes(80*time.Millisecond, nil)},
 	}
+	if n%3 == 0 {
+		jobs = append(jobs, taskpool.Job{Name: "geo.locate", Lane: "geo", Start: taskpool.StartOnSuccess, Run: locate})
+	}
 	switch {
 	case n%20 == 7:
 		jobs[1].Run = takes(300*time.Millisecond, errors.New("the bank answers 503 Service Unavailable"))
@@ -120,4 +127,25 @@ func order(ctx context.Context, n int) error {
 		jobs = append(jobs, taskpool.Job{Name: "report.day", Priority: taskpool.PriorityLow, Run: takes(4*time.Second, nil)})
 	}
 	return taskpool.FromContext(ctx).Submit(jobs...)
+}
+
+// window is that of an API which allows so many calls in it.
+var window struct {
+	mu   sync.Mutex // protects what follows
+	ends time.Time
+	left int
+}
+
+// locate calls that API, which takes its time and answers what it still allows.
+func locate(ctx context.Context) error {
+	const limit, per = 20, 8 * time.Second
+	time.Sleep(30 * time.Millisecond)
+	window.mu.Lock()
+	defer window.mu.Unlock()
+	if now := time.Now(); now.After(window.ends) {
+		window.ends, window.left = now.Add(per), limit
+	}
+	window.left--
+	taskpool.Throttle(ctx, taskpool.RateLimit{Name: "calls", Limit: limit, Remaining: max(window.left, 0), Reset: window.ends, Per: per, Refused: window.left < 0})
+	return nil
 }

@@ -17,6 +17,7 @@ type options struct {
 	receipts string
 	partner  string
 	durable  string
+	riverUI  string
 	workers  int
 	queue    int
 	limit    time.Duration
@@ -33,6 +34,7 @@ func parseFlags(args []string, stdout io.Writer) (options, error) {
 	fs.StringVar(&o.receipts, "receipts", "receipts", "where receipts go: a `directory`, or a bucket's URL such as mem://")
 	fs.StringVar(&o.partner, "partner", "", "`URL` that is told of each order; empty means a partner inside this program")
 	fs.StringVar(&o.durable, "durable", os.Getenv("DURABLE"), "where orders and what they promise survive a crash: `sqlite`, a file in the directory of the receipts, or a postgres:// URL; empty means nowhere, the environment variable DURABLE sets the default")
+	fs.StringVar(&o.riverUI, "river-ui", os.Getenv("RIVER_UI"), "`URL` of River's own page of stored tasks, which is a program of its own (riverqueue.com/docs/river-ui); with -durable the page of tasks links to it. The environment variable RIVER_UI sets the default")
 	fs.IntVar(&o.workers, "workers", 8, "tasks that run at once")
 	fs.IntVar(&o.queue, "queue", 10_000, "tasks that wait; beyond that an order is answered with 503")
 	fs.DurationVar(&o.limit, "limit", 25*time.Second, "time to finish requests and tasks after SIGTERM or Ctrl-C")
@@ -59,6 +61,8 @@ func parseFlags(args []string, stdout io.Writer) (options, error) {
 		return options{}, errors.New("-partner-limit cannot be negative")
 	case o.slow < 0:
 		return options{}, errors.New("-slow cannot be negative")
+	case o.riverUI != "" && !strings.HasPrefix(o.riverUI, "http://") && !strings.HasPrefix(o.riverUI, "https://"):
+		return options{}, errors.New("-river-ui must be an http:// or https:// URL")
 	case o.durable == "sqlite" && strings.Contains(o.receipts, "://"):
 		return options{}, errors.New("-durable sqlite needs a directory for -receipts")
 	case o.durable == "sqlite":

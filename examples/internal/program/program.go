@@ -127,6 +127,7 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 			return err
 		}
 		source = db
+		page.ShowStored("orders", opts.riverUI, counts(db))
 	}
 	at := reachable(ln.Addr())
 	log.Info("listening", "addr", at)
@@ -140,6 +141,20 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 	_, _ = source.Done(limit) // its error is in served, or says no more than the ledger
 	printLedger(stdout, pool.Stats(), cuts)
 	return served
+}
+
+// counts are the stored tasks of a database by state, for the page.
+func counts(db orders.Database) func(context.Context) (map[string]int, error) {
+	return func(ctx context.Context) (map[string]int, error) {
+		by, err := db.Counts(ctx)
+		for state, n := range by {
+			if n == riverpool.MaxCount {
+				delete(by, state)
+				by[state+", or more"] = n
+			}
+		}
+		return by, err
+	}
 }
 
 // newClient is the client for the partner. The default transport would keep two idle connections to it, and open a new

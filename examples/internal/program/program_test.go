@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -49,7 +50,7 @@ func run(t *testing.T, serve program.Serve, args ...string) (code int, stdout, s
 func TestBadArgumentsAreOneLineAndExitCode2(t *testing.T) {
 	for _, args := range [][]string{
 		{"-nonsense"}, {"-limit", "soon"}, {"-limit", "0"}, {"-workers", "0"}, {"-queue", "-1"}, {"-slow", "-1s"}, {"serve"},
-		{"-durable", "nowhere"}, {"-durable", "sqlite"}, // the receipts are in no directory
+		{"-durable", "nowhere"}, {"-river-ui", "localhost:8081"}, {"-durable", "sqlite"}, // the receipts are in no directory
 	} {
 		code, stdout, stderr := run(t, neverServe(t), args...)
 		if code != 2 || stdout != "" || !oneLine(stderr) {
@@ -99,7 +100,7 @@ func TestHelpNamesTheFlags(t *testing.T) {
 	if code != 0 || stderr != "" {
 		t.Errorf("got code %d, %q, want 0 and nothing", code, stderr)
 	}
-	for _, name := range []string{"-addr", "-receipts", "-partner", "-workers", "-queue", "-limit", "-slow", "-durable"} {
+	for _, name := range []string{"-addr", "-receipts", "-partner", "-workers", "-queue", "-limit", "-slow", "-durable", "-river-ui"} {
 		if !strings.Contains(stdout, name+" ") {
 			t.Errorf("%s is not in the help", name)
 		}
@@ -180,5 +181,28 @@ func TestLedgerNamesWhatTheLimitCutShort(t *testing.T) {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in %q", want, stdout)
 		}
+	}
+}
+
+func TestPageOfTasksShowsWhatIsStored(t *testing.T) {
+	code, _, stderr := run(t, func(ctx context.Context, p program.Program) error {
+		for { // the database is asked beside the page
+			w := httptest.NewRecorder()
+			p.Tasks.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/tasks", nil))
+			if body := w.Body.String(); strings.Contains(body, "<dt>completed</dt><dd>0</dd>") {
+				if !strings.Contains(body, `<a href="https://river.example/jobs"`) {
+					t.Error("no link to River's own page")
+				}
+				return nil
+			}
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	}, "-receipts", t.TempDir(), "-durable", "sqlite", "-river-ui", "https://river.example/jobs")
+	if code != 0 {
+		t.Errorf("got code %d, %s", code, stderr)
 	}
 }

@@ -12,14 +12,15 @@ import (
 
 // Every block of Go compiles and passes go vet, on the modules of this tree. Those that are tests pass.
 func TestBlocksCompile(t *testing.T) {
-	module := filepath.Join(clone(t), "examples")
+	t.Parallel()
+	module := reader(t)
 	var paths, tests []string
 	for _, d := range documents(t) {
 		for _, b := range d.programs() {
 			if !b.formatted() {
 				b.errorf(t, "gofmt would change the block")
 			}
-			path, file := fmt.Sprintf("./internal/block%d", len(paths)), "main.go"
+			path, file := fmt.Sprintf("./block%d", len(paths)), "main.go"
 			if b.isTest() {
 				file = "main_test.go"
 				tests = append(tests, path)
@@ -47,12 +48,13 @@ func TestBlocksCompile(t *testing.T) {
 
 // The first whole program of README.md does what it says: it answers orders, and ends in order on SIGTERM.
 func TestFirstExampleRuns(t *testing.T) {
-	module := filepath.Join(clone(t), "examples")
+	t.Parallel()
+	module := reader(t)
 	first := wholeProgram(t)
 	addr := freeAddress(t)
-	write(t, filepath.Join(module, "internal/first/main.go"), first.listeningOn(t, addr))
+	write(t, filepath.Join(module, "first/main.go"), first.listeningOn(t, addr))
 	binary := filepath.Join(t.TempDir(), "first")
-	output(t, module, nil, "go", "build", "-o", binary, "./internal/first")
+	output(t, module, nil, "go", "build", "-ldflags=-w", "-o", binary, "./first")
 
 	p := start(t, t.TempDir(), nil, binary)
 	if got, want := p.order(t, addr), http.StatusCreated; got != want {

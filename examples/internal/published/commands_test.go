@@ -51,14 +51,21 @@ var substitution = regexp.MustCompile(`\$\([^)]*\)`)
 
 // Every command is one that there is, for what there is. What is cheap is run, here or elsewhere in this package.
 func TestCommandsExist(t *testing.T) {
-	dir := clone(t)
+	t.Parallel()
+	dir := root(t)
+	help := output(t, dir, nil, "make", "--no-print-directory", "help")
+	checked := map[string]bool{} // commands that several documents give
 	n := 0
 	for _, d := range documents(t) {
 		for _, c := range d.commands() {
-			n++
+			from := filepath.Dir(c.path) + ": " + c.text
+			if n++; checked[from] {
+				continue
+			}
+			checked[from] = true
 			switch words := strings.Fields(substitution.ReplaceAllString(c.text, "x")); {
 			case words[0] == "make":
-				c.checkMake(t, dir, words[1:])
+				c.checkMake(t, dir, help, words[1:])
 			case words[0] == "go" && len(words) > 1:
 				c.checkGo(t, dir, words[1:])
 			case strings.HasPrefix(words[0], ".bin/"):
@@ -77,9 +84,8 @@ func TestCommandsExist(t *testing.T) {
 var setting = regexp.MustCompile(`^[A-Z]+=`)
 
 // checkMake finds the target in what make help lists, and the packages that it would give the Go command.
-func (s snippet) checkMake(t *testing.T, dir string, args []string) {
+func (s snippet) checkMake(t *testing.T, dir, help string, args []string) {
 	t.Helper()
-	help := output(t, dir, nil, "make", "--no-print-directory", "help")
 	makefile, err := os.ReadFile(filepath.Join(dir, "Makefile"))
 	if err != nil {
 		t.Fatal(err)
@@ -170,6 +176,7 @@ var (
 // make run starts the service and prints a command to try, which is answered 201. On SIGTERM the tasks in flight
 // finish and the ledger is printed.
 func TestMakeRun(t *testing.T) {
+	t.Parallel()
 	for _, tool := range []string{"curl", "pgrep", "sh"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip("a reader needs it, or this test: ", err)
@@ -182,7 +189,7 @@ func TestMakeRun(t *testing.T) {
 		}
 	}
 	addr := freeAddress(t)
-	p := start(t, clone(t), nil, "make", "run", "ADDR="+addr)
+	p := start(t, root(t), nil, "make", "run", "ADDR="+addr)
 	line := p.find(t, tryLine)
 	if line[1] != addr {
 		t.Errorf("got a command for %s, want one for %s", line[1], addr)

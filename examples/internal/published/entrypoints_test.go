@@ -32,6 +32,7 @@ var elsewhere = map[string]string{
 	"taskpool.Exchange.Sent":     "taskpool.ExamplePool_Begin",
 	"httppool.Exchange.End":      "httppool.ExampleBegin",
 	"httppool.Ready":             "httppool.ExampleServeWith",
+	"fiberpool.Ready":            "fiberpool.ExampleServeWith",
 	"riverpool.New":              "riverpool.Example",
 	"riverpool.Define":           "riverpool.ExampleRowOf",
 	"riverpool.Queue.Done":       "riverpool.Example",

@@ -81,7 +81,7 @@ func (s snippet) program(t *testing.T) string {
 		return "package main\n\n" + s.imports(t, body) + body
 	}
 	if !strings.Contains(s.text, "err :=") {
-		t.Fatalf("%s:%d: a piece of a program ends with an err, so that what is made of it can say how it went", s.path, s.line)
+		t.Fatalf("%s:%d: a piece of a program ends with an err, which decides how what is made of it exits", s.path, s.line)
 	}
 	var setup strings.Builder
 	free := s.free(t, "package main; func main() {\n"+s.text+"}\n")
@@ -90,7 +90,7 @@ func (s snippet) program(t *testing.T) string {
 			fmt.Fprintf(&setup, "\t%s\n", k.statement)
 		}
 	}
-	body := setup.String() + "\t{\n" + line + s.text + "//line after.go:1\n\t\tfmt.Println(\"ended:\", err)\n\t}\n"
+	body := setup.String() + "\t{\n" + line + s.text + "//line after.go:1\n\t\tif err != nil {\n\t\t\tlog.Fatal(err)\n\t\t}\n\t}\n"
 
 	whole := "func main() {\n" + body + "}\n"
 	return "package main\n\n" + s.imports(t, whole) + "\n" + whole

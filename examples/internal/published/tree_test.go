@@ -4,12 +4,16 @@ package published_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/mod/modfile"
 )
 
 // root is the top of the repository.
@@ -35,28 +39,77 @@ func files(t *testing.T) []string {
 	})
 }
 
-// clone returns a fresh copy of those files, one for all tests: what the Go command builds in it is cached by its path.
-func clone(t *testing.T) string {
+// What the tests build and run is what is here. So that it is what a clone has, nothing may be built of what Git ignores.
+func TestNothingIgnoredIsBuilt(t *testing.T) {
+	const format = `{{$dir := .Dir}}{{range .GoFiles}}{{$dir}}/{{.}}
+{{end}}{{range .CgoFiles}}{{$dir}}/{{.}}
+{{end}}{{range .SFiles}}{{$dir}}/{{.}}
+{{end}}{{range .EmbedFiles}}{{$dir}}/{{.}}
+{{end}}{{range .TestGoFiles}}{{$dir}}/{{.}}
+{{end}}{{range .XTestGoFiles}}{{$dir}}/{{.}}
+{{end}}`
+	list := []string{"list", "-f", format}
+	built := []string{"Makefile", "go.work", "go.work.sum"}
+	for _, dir := range used(t) {
+		list = append(list, dir+"/...")
+		built = append(built, path.Join(dir, "go.mod"))
+	}
+	for file := range strings.FieldsSeq(output(t, root(t), nil, "go", list...)) {
+		rel, err := filepath.Rel(root(t), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		built = append(built, filepath.ToSlash(rel))
+	}
+	if len(built) < 300 {
+		t.Errorf("got %d files, want 300 or more", len(built))
+	}
+	all := files(t)
+	for _, file := range built {
+		if !slices.Contains(all, path.Clean(file)) {
+			t.Errorf("%s is ignored by Git, or missing", file)
+		}
+	}
+}
+
+// used are the directories of the modules, as go.work has them.
+func used(t *testing.T) (dirs []string) {
 	t.Helper()
-	dir := filepath.Join(scratch, "clone")
-	if _, err := os.Stat(dir); err == nil {
-		return dir
+	for _, use := range goWork(t).Use {
+		dirs = append(dirs, use.Path)
 	}
-	for _, path := range files(t) {
-		from, to := filepath.Join(root(t), path), filepath.Join(dir, path)
-		text, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		info, err := os.Stat(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, to, string(text))
-		if err := os.Chmod(to, info.Mode()); err != nil {
-			t.Fatal(err)
-		}
+	return dirs
+}
+
+func goWork(t *testing.T) *modfile.WorkFile {
+	t.Helper()
+	file := filepath.Join(root(t), "go.work")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
 	}
+	work, err := modfile.ParseWork(file, text, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return work
+}
+
+// reader makes an empty module in a workspace with those of this repository: what is compiled of them here is compiled.
+func reader(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	work := "go " + goWork(t).Go.Version + "\n\nuse .\n"
+	for _, module := range used(t) {
+		work += fmt.Sprintf("use %q\n", filepath.Join(root(t), module))
+	}
+	sum, err := os.ReadFile(filepath.Join(root(t), "go.work.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "go.work"), work)
+	write(t, filepath.Join(dir, "go.work.sum"), string(sum))
+	write(t, filepath.Join(dir, "go.mod"), "module example.com/reader\n")
 	return dir
 }
 
