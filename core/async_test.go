@@ -14,7 +14,7 @@ import (
 	"github.com/elite-libs/taskpool/core"
 )
 
-// A third is an Adder that the engine does not know, as pooltest.Recorder is.
+// A third is an Adder that the engine does not know, as tasktest.Recorder is.
 type third struct{ taskpool.Adder }
 
 // adders are the ways in which Async can be given a pool or a scope.

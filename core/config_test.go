@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -159,9 +160,10 @@ func TestOnlyFlushedIsExact(t *testing.T) {
 func TestResultHasTheNameOfTheJobOrOfItsFunction(t *testing.T) {
 	p := newPool(taskpool.Config{Workers: 1, Results: taskpool.KeepAll})
 	must(t, p.Add(nop))
-	must(t, p.Submit(taskpool.Job{Run: failing}, taskpool.Job{Name: "mine", Run: failing}))
-	const pkg = "github.com/elite-libs/taskpool/core_test."
-	equal(t, "results", resultsOf(drain(t, p)), pkg+"nop succeeded, "+pkg+"failing failed, mine failed")
+	_, _, line, _ := runtime.Caller(0)
+	must(t, p.Submit(taskpool.Job{Run: failing}, taskpool.Job{Name: "mine", Run: failing}, taskpool.Job{Run: func(context.Context) error { return nil }}))
+	equal(t, "results", resultsOf(drain(t, p)), fmt.Sprintf("core_test.nop succeeded, core_test.failing failed, mine failed, "+
+		"core_test.TestResultHasTheNameOfTheJobOrOfItsFunction.func1 (config_test.go:%d) succeeded", line+1))
 }
 
 func TestConfigTimeoutAppliesToAdd(t *testing.T) {

@@ -26,7 +26,7 @@ func TestFailureOfAWaitingRetryIsLoggedWhenDoneIsCut(t *testing.T) {
 		lines := strings.Split(book.lines(), "\n")
 		slices.Sort(lines) // two workers write the last two
 		equal(t, "log", strings.Join(lines, "\n"), "DEBUG task will run again task=x error=the task failed attempt=1 wait=1h0m0s\n"+
-			"ERROR task canceled task=y error=taskpool: the task was canceled: Done had no time left for it\nERROR task failed task=x error=the task failed given_up=true")
+			"ERROR task canceled task=y error=taskpool: the task was canceled: Done had no time left for it attempts=1\nERROR task failed task=x error=the task failed attempts=1 given_up=true")
 	})
 }
 

@@ -90,6 +90,7 @@ type lostLog struct {
 	task string
 	fate Fate
 	err  error
+	runs int
 }
 
 const (
@@ -134,7 +135,7 @@ func (l *losses) tell(c *Config) {
 }
 
 func (c *Config) logLost(t lostLog) {
-	c.log(t.ctx, slog.LevelError, "task "+t.fate.String(), slog.String("task", t.task), slog.Any("error", t.err))
+	c.log(t.ctx, slog.LevelError, "task "+t.fate.String(), slog.String("task", t.task), slog.Any("error", t.err), slog.Int("attempts", t.runs))
 }
 
 // within reports whether a channel is closed in time.
@@ -187,9 +188,12 @@ func (p *Pool) loseLocked(slot slot, f Fate) (logged bool) {
 
 // loseUnseenLocked is loseLocked where there is no worker that could log it.
 func (p *Pool) loseUnseenLocked(s *scope, slot slot, f Fate, err error) {
-	line := lostLog{s.ctx(), nameOf(slot), f, err}
+	line := lostLog{ctx: s.ctx(), task: nameOf(slot), fate: f, err: err}
+	if f == FateAbandoned {
+		line.runs = 1
+	}
 	if j, ok := slot.(*job); ok {
-		line.ctx = j.ctx()
+		line.ctx, line.runs = j.ctx(), j.runs()
 	}
 	name := func() string { return line.task }
 	p.lossesLocked(func(l *losses, tells bool) {

@@ -67,8 +67,8 @@ func TestDoneKeepsTheTimesThatComeBeforeItsDeadline(t *testing.T) {
 				wantErr(t, "what failed", r.Results[0].Err, errTask)
 				wantErr(t, "what was canceled", r.Results[1].Err, taskpool.ErrDone)
 				equal(t, "its error", r.Results[1].Err.Error(), noTime)
-				equal(t, "log", strings.Join(log.all()[1:], "\n"), "ERROR task failed task=retried error=run 1: the task failed given_up=true\n"+
-					"ERROR task canceled task=delayed error="+noTime)
+				equal(t, "log", strings.Join(log.all()[1:], "\n"), "ERROR task failed task=retried error=run 1: the task failed attempts=1 given_up=true\n"+
+					"ERROR task canceled task=delayed error="+noTime+" attempts=0")
 			})
 		})
 	}

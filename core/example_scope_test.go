@@ -140,7 +140,7 @@ func ExampleScope_Drain() {
 	// Output: 1 succeeded, 1 failed, waiting: <nil>
 }
 
-// What a request has staged so far. For tests of handlers pooltest.Recorder has
+// What a request has staged so far. For tests of handlers tasktest.Recorder has
 // more.
 func ExampleScope_Pending() {
 	pool := taskpool.New(taskpool.Config{})

@@ -20,15 +20,15 @@ var badEnds = []struct {
 	fate taskpool.Fate
 	log  string
 }{
-	{"error", failing, taskpool.FateFailed, `ERROR task failed task=x error=the task failed`},
-	{"panic", panicking, taskpool.FatePanicked, `ERROR task panicked task=x error=taskpool: the task panicked: boom stack=…`},
+	{"error", failing, taskpool.FateFailed, `ERROR task failed task=x error=the task failed attempts=1`},
+	{"panic", panicking, taskpool.FatePanicked, `ERROR task panicked task=x error=taskpool: the task panicked: boom attempts=1 stack=…`},
 	{"panic(nil)", func(context.Context) error { panic(nil) }, taskpool.FatePanicked,
-		`ERROR task panicked task=x error=taskpool: the task panicked: ` + new(runtime.PanicNilError).Error() + ` stack=…`},
+		`ERROR task panicked task=x error=taskpool: the task panicked: ` + new(runtime.PanicNilError).Error() + ` attempts=1 stack=…`},
 	{"panic of an error", func(context.Context) error { panic(errTask) }, taskpool.FatePanicked,
-		`ERROR task panicked task=x error=taskpool: the task panicked: the task failed stack=…`},
-	{"Goexit", exiting, taskpool.FateFailed, `ERROR task failed task=x error=taskpool: the task called runtime.Goexit`},
+		`ERROR task panicked task=x error=taskpool: the task panicked: the task failed attempts=1 stack=…`},
+	{"Goexit", exiting, taskpool.FateFailed, `ERROR task failed task=x error=taskpool: the task called runtime.Goexit attempts=1`},
 	{"error that is a nil pointer", func(context.Context) error { return (*taskpool.PanicError)(nil) }, taskpool.FateFailed,
-		`ERROR task failed task=x error=<nil>`},
+		`ERROR task failed task=x error=<nil> attempts=1`},
 }
 
 func TestFailureIsOneFateOneLogLineAndNoHarm(t *testing.T) {
@@ -145,7 +145,7 @@ func TestFailureIsLoggedWithTheTasksContextAndThePoolsName(t *testing.T) {
 	_, s := begin(p, context.WithValue(context.Background(), key{}, "request 1"))
 	must(t, s.Submit(taskpool.Job{Name: "x", Run: failing}))
 	drain(t, p)
-	equal(t, "log", book.lines(), "ERROR task failed task=x error=the task failed pool=mail ctx=request 1")
+	equal(t, "log", book.lines(), "ERROR task failed task=x error=the task failed attempts=1 pool=mail ctx=request 1")
 }
 
 func TestNothingButFailuresAndWhatDoneCutIsLogged(t *testing.T) {
@@ -161,7 +161,7 @@ func TestNothingButFailuresAndWhatDoneCutIsLogged(t *testing.T) {
 		equal(t, "log", book.lines(), "")
 		_, err := p.Done(canceled())
 		wantErr(t, "Done", err, context.Canceled)
-		equal(t, "log", book.lines(), "ERROR task canceled task=runs error=taskpool: the task was canceled: Done had no time left for it")
+		equal(t, "log", book.lines(), "ERROR task canceled task=runs error=taskpool: the task was canceled: Done had no time left for it attempts=1")
 	})
 }
 

@@ -144,7 +144,7 @@ func (p *Pool) logHookPanic(ctx context.Context, hook string, v any) {
 // logFailure logs a task that has failed, or was canceled. late says that a retry
 // was given up.
 func (p *Pool) logFailure(ctx context.Context, r Result, late bool) {
-	attrs := []slog.Attr{slog.String("task", r.Name), slog.Any("error", r.Err)}
+	attrs := []slog.Attr{slog.String("task", r.Name), slog.Any("error", r.Err), slog.Int("attempts", r.Attempts)}
 	if late {
 		attrs = append(attrs, slog.Bool("given_up", true))
 	}

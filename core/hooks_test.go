@@ -48,23 +48,23 @@ func TestRunHookDecidesWithinItsRules(t *testing.T) {
 			_ = next(ctx)
 			panic("hook")
 		}, task: failing, want: "1 failed the task failed",
-			log: "ERROR hook panicked hook=Run panic=hook stack=…\nERROR task failed task=x error=the task failed"},
+			log: "ERROR hook panicked hook=Run panic=hook stack=…\nERROR task failed task=x error=the task failed attempts=1"},
 		{name: "never calls next", hook: func(context.Context, string, taskpool.Task) error { return nil },
 			want: "0 succeeded <nil>"},
 		{name: "never calls next and fails", hook: func(context.Context, string, taskpool.Task) error { return errTask },
-			want: "0 failed the task failed", log: "ERROR task failed task=x error=the task failed"},
+			want: "0 failed the task failed", log: "ERROR task failed task=x error=the task failed attempts=1"},
 		{name: "calls next twice", hook: func(ctx context.Context, _ string, next taskpool.Task) error {
 			_ = next(ctx)
 			return next(ctx)
-		}, task: failing, want: "1 failed the task failed", log: "ERROR task failed task=x error=the task failed"},
+		}, task: failing, want: "1 failed the task failed", log: "ERROR task failed task=x error=the task failed attempts=1"},
 		{name: "recovers the task's panic", hook: func(ctx context.Context, _ string, next taskpool.Task) error {
 			defer func() { _ = recover() }()
 			return next(ctx)
 		}, task: panicking, want: "1 panicked taskpool: the task panicked: boom",
-			log: "ERROR task panicked task=x error=taskpool: the task panicked: boom stack=…"},
+			log: "ERROR task panicked task=x error=taskpool: the task panicked: boom attempts=1 stack=…"},
 		{name: "lets the task's panic pass", hook: func(ctx context.Context, _ string, next taskpool.Task) error { return next(ctx) },
 			task: panicking, want: "1 panicked taskpool: the task panicked: boom",
-			log: "ERROR task panicked task=x error=taskpool: the task panicked: boom stack=…"},
+			log: "ERROR task panicked task=x error=taskpool: the task panicked: boom attempts=1 stack=…"},
 		{name: "lets the task's Goexit pass", hook: func(ctx context.Context, _ string, next taskpool.Task) error { return next(ctx) },
 			task: exiting, want: "1 failed taskpool: the task called runtime.Goexit"},
 		{name: "exits before next", hook: func(context.Context, string, taskpool.Task) error { return exiting(context.Background()) },
@@ -137,7 +137,7 @@ func TestRunHookGetsTheNameAndMayDeriveTheContext(t *testing.T) {
 	must(t, p.Submit(taskpool.Job{Name: "x", Run: see}))
 	must(t, p.Add(nop))
 	drain(t, p)
-	equal(t, "names", names.String(), "x x github.com/elite-libs/taskpool/core_test.nop")
+	equal(t, "names", names.String(), "x x core_test.nop")
 }
 
 func TestEndedIsCalledOnceForEachTaskBeforeADrainThatCountsIt(t *testing.T) {

@@ -3,6 +3,7 @@ package taskpool_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,8 +47,8 @@ func TestEndedRetriedAndTheLogHaveTheContextThatRunDerived(t *testing.T) {
 		equal(t, "told", told.String(), "retried a the task failed 0s a1 <nil> ended b b1 <nil> <nil> false "+
 			"ended c c1 <nil> <nil> false ended a a2 <nil> <nil> false")
 		equal(t, "log", book.lines(), "DEBUG task will run again task=a error=the task failed attempt=1 wait=0s ctx=a1 <nil>\n"+
-			"ERROR task panicked task=b error=taskpool: the task panicked: boom stack=… ctx=b1 <nil>\n"+
-			"ERROR task failed task=a error=the task failed ctx=a2 <nil>")
+			"ERROR task panicked task=b error=taskpool: the task panicked: boom attempts=1 stack=… ctx=b1 <nil>\n"+
+			"ERROR task failed task=a error=the task failed attempts=2 ctx=a2 <nil>")
 		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		done(t, p)
 	})
@@ -84,7 +85,7 @@ func TestRetriedThatPanicsHarmsNobody(t *testing.T) {
 		done(t, p)
 		wantErr(t, "Add", p.Add(nop), taskpool.ErrDone)
 		equal(t, "log", book.lines(), "DEBUG task will run again task=a error=the task failed attempt=1 wait=0s\n"+
-			"ERROR hook panicked hook=Retried panic=hook stack=…\nERROR task failed task=a error=the task failed\n"+
+			"ERROR hook panicked hook=Retried panic=hook stack=…\nERROR task failed task=a error=the task failed attempts=2\n"+
 			"ERROR hook panicked hook=Refused panic=hook stack=…")
 	})
 }
@@ -105,8 +106,8 @@ func TestRefusedIsToldOfAllThatACallWasToAdd(t *testing.T) {
 		wantErr(t, "OnSuccess", inner.OnSuccess(nop, nop, nop), taskpool.ErrOverloaded)
 		wantErr(t, "nil", inner.OnSuccess(nil), taskpool.ErrNilTask) // a mistake: no hook, but it counts
 		const overloaded = "taskpool: overloaded: the queue limit is reached"
-		equal(t, "told", told.String(), "3 github.com/elite-libs/taskpool/core_test.nop <nil> "+overloaded+" 3 c request "+overloaded+
-			" 3 github.com/elite-libs/taskpool/core_test.nop handler "+overloaded)
+		equal(t, "told", told.String(), "3 core_test.nop <nil> "+overloaded+" 3 c request "+overloaded+
+			" 3 core_test.nop handler "+overloaded)
 		equal(t, "refused", p.Stats().Refused, 10)
 		p.Resume()
 	})
@@ -117,11 +118,12 @@ func TestRefusedAsyncIsLogged(t *testing.T) {
 	p := newPool(taskpool.Config{Logger: logger(&book)})
 	_, s := begin(p, context.Background())
 	done(t, p)
+	_, _, above, _ := runtime.Caller(0)
 	value := func(context.Context) (int, error) { return 1, nil }
 	taskpool.Async(p, value)
 	taskpool.Async(s.Scope, value)
 	_, _ = taskpool.AsyncJob(p, taskpool.Job{}, value) // gives the error
-	const line = "WARN task refused task=github.com/elite-libs/taskpool/core_test.TestRefusedAsyncIsLogged.func1 error=taskpool: the pool is done and accepts no more tasks"
+	line := fmt.Sprintf("WARN task refused task=core_test.TestRefusedAsyncIsLogged.func1 (hooks_told_test.go:%d) error=taskpool: the pool is done and accepts no more tasks", above+1)
 	equal(t, "log", book.lines(), line+"\n"+line)
 }
 

@@ -20,7 +20,7 @@ type Task func(ctx context.Context) error
 // Stats.Overrun until it returns.
 type Job struct {
 	Run      Task          // the work; nil is refused with ErrNilTask
-	Name     string        // in reports, hooks and logs; empty: the name of the function in Run
+	Name     string        // in reports, hooks and logs; empty: the name of the function in Run, and its line if it is written inside another
 	Start    Start         // when it may start; anything but StartNow needs a scope
 	Priority Priority      // higher first; default PriorityNormal
 	Delay    time.Duration // not before this long after its release; 0 means none, negative is refused

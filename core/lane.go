@@ -22,7 +22,7 @@ type Lane struct {
 	Limit int           // tasks of the lane that run at once; 0 or less means no limit
 	Rate  int           // starts within any period of Per; 0 or less means no limit
 	Per   time.Duration // 0 or less means that Rate limits nothing
-	Queue int           // tasks of the lane that wait, for whatever reason; 0 means half of Config.QueueLimit, negative means no limit but that
+	Queue int           // tasks of the lane that wait, for whatever reason, beside one for each idle worker; 0 means half of Config.QueueLimit, negative means no limit but that
 }
 
 // A lane is a Lane at work. Everything in it is protected by the pool's lock.

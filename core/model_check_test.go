@@ -243,7 +243,7 @@ func (s *schedule) checkScopes() {
 			got = append(got, j.Name)
 		}
 		for _, e := range s.tasks {
-			if e.in == r && !e.executing() && e.state != hasEnded {
+			if e.in == r && !e.executing() && e.decided != taskpool.FateDiscarded && e.state != hasEnded {
 				want = append(want, name(e))
 			}
 		}

@@ -69,7 +69,7 @@ func TestLastErrorOfARetryCounts(t *testing.T) {
 		equal(t, "log", log.lines(), strings.Join([]string{
 			`DEBUG task will run again task=job error=run 1: the task failed attempt=1 wait=1s`,
 			`DEBUG task will run again task=job error=run 2: the task failed attempt=2 wait=1s`,
-			`ERROR task failed task=job error=run 3: the task failed`}, "\n"))
+			`ERROR task failed task=job error=run 3: the task failed attempts=3`}, "\n"))
 		equal(t, "ended", e.once(t)["job"], taskpool.FateFailed)
 	})
 }

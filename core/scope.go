@@ -2,7 +2,7 @@ package taskpool
 
 import "context"
 
-// A Scope is one request's ledger on a pool: what the request added, what is
+// A Scope is one request's part of a pool: what the request added, what is
 // staged, what became of it. It is a small value to be copied freely and used
 // by many goroutines at once. Its tasks get the values of the context that it was
 // taken from, so what an inner middleware put there (a span, a user, a logger)

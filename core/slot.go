@@ -2,8 +2,6 @@ package taskpool
 
 import (
 	"context"
-	"reflect"
-	"runtime"
 	"sync/atomic"
 )
 
@@ -211,14 +209,4 @@ func nameOf(s slot) string {
 		return name
 	}
 	return funcName(after)
-}
-
-// funcName is the name of a func; empty for one that is nil.
-func funcName(of any) string {
-	if v := reflect.ValueOf(of); v.Kind() == reflect.Func && !v.IsNil() {
-		if f := runtime.FuncForPC(v.Pointer()); f != nil {
-			return f.Name()
-		}
-	}
-	return ""
 }

@@ -141,7 +141,7 @@ func TestSnapshotTellsWhatEachTaskDoesAndSinceWhen(t *testing.T) {
 			got = append(got, fmt.Sprint(task.State, " ", name, " ", task.Lane, " ", task.Start, " ", task.Priority, " ", task.Attempt, " ", task.Waited, " ", task.Ran, " ", due, " ", task.Err))
 		}
 		equal(t, "tasks", "\n"+strings.Join(got, "\n"), `
-running task-fm  now normal 1 0s 10s - <nil>
+running task  now normal 1 0s 10s - <nil>
 running running bank now high 1 0s 10s - <nil>
 queued held bank now normal 1 10s 0s - <nil>
 queued paced paced now normal 1 10s 0s 1m0s <nil>
@@ -251,4 +251,26 @@ func TestStatesHaveNames(t *testing.T) {
 	if _, err := taskpool.State(0).MarshalText(); err == nil {
 		t.Error("got no error for no state")
 	}
+}
+
+// A task that its request's outcome has discarded waits for nothing, although it is
+// counted as queued until a worker has told the hook.
+func TestSnapshotAndPendingLeaveOutWhatWillNotRun(t *testing.T) {
+	p := newPool(taskpool.Config{Hooks: taskpool.Hooks{Ended: func(context.Context, taskpool.Result) {}}})
+	p.Pause()
+	_, s := begin(p, context.Background())
+	must(t, s.Submit(
+		taskpool.Job{Name: "on failure", Start: taskpool.StartOnFailure, Run: nop},
+		taskpool.Job{Name: "on success", Start: taskpool.StartOnSuccess, Run: nop},
+	))
+	finish(s, taskpool.Outcome{Status: 200}, taskpool.ReleaseFlushed)
+	equal(t, "queued", p.Stats().Queued, 2)
+	if got := p.Snapshot(10).Waiting; len(got) != 1 || got[0].Name != "on success" {
+		t.Errorf("waiting: got %v", got)
+	}
+	if got := s.Pending(); len(got) != 1 || got[0].Name != "on success" {
+		t.Errorf("pending: got %v", got)
+	}
+	p.Resume()
+	equal(t, "discarded", drain(t, p).Discarded, 1)
 }

@@ -8,7 +8,7 @@ import "time"
 //		Succeeded + Failed + Panicked + Discarded + Canceled + Abandoned
 type Stats struct {
 	Workers  int // how many tasks may run at once
-	Running  int // tasks that run, those included that wait for others and have lent their worker
+	Running  int // tasks that run, those included that wait for others while their worker runs these
 	Queued   int // tasks that wait for a worker, or for room in their lane
 	Staged   int // tasks that wait for a response to be sent
 	Delayed  int // tasks that wait for their delay

@@ -59,6 +59,8 @@ type turns struct {
 func (v *view) give(slot slot, l *line, state State, due int64) bool {
 	at := place{slot, nil, l, state, due}
 	switch j, ok := slot.(*job); {
+	case ok && j.fate == FateDiscarded: // all that it waits for is that the hook is told
+		return true
 	case ok:
 		at.scope = j.scope
 	case l != nil:

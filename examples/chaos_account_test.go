@@ -37,7 +37,7 @@ type account struct {
 }
 
 var (
-	answeredLine = regexp.MustCompile(`(?m)^time=\S+ level=INFO msg=answered status=(201|409) order=(\S+)$`)
+	answeredLine = regexp.MustCompile(`(?m)^time=\S+ level=INFO msg="order (?:accepted|rejected)" status=(201|409) order=(\S+)$`)
 	taskLine     = regexp.MustCompile(`(?m)^time=\S+ level=INFO msg=task name=(\S+) fate=(\S+) .* order=(\S+)$`)
 	balanceLine  = regexp.MustCompile(`(?m)^ledger: .*$`)
 	balanceItem  = regexp.MustCompile(`(\d+) (tasks accepted|[a-z]+)`)
@@ -108,7 +108,7 @@ func (a *account) lost(t *testing.T, placed, stored, heard map[string]int) (lost
 // fates are those of the tasks of one order.
 func (a *account) fates(id string) map[string]string {
 	fates := map[string]string{}
-	for _, name := range []string{"audit", "released", "receipt", "alert", "notify"} {
+	for _, name := range []string{"audit", "outcome", "receipt", "alert", "notify"} {
 		if f := a.tasks[taskKey{id, name}]; f != nil {
 			fates[name] = strings.Join(f, " and ")
 		}
@@ -120,7 +120,7 @@ func (a *account) fates(id string) map[string]string {
 func (a *account) check(t *testing.T, stored, heard map[string]int) {
 	t.Helper()
 	for id, status := range a.answered {
-		want := map[string]string{"audit": "succeeded", "released": "succeeded", "receipt": "succeeded", "alert": "discarded"}
+		want := map[string]string{"audit": "succeeded", "outcome": "succeeded", "receipt": "succeeded", "alert": "discarded"}
 		if status != 201 {
 			want["receipt"], want["alert"] = "discarded", "succeeded"
 		}

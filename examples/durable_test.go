@@ -237,8 +237,8 @@ func TestDurableOrdersAreThereAfterAKill(t *testing.T) {
 	first := serve(t, binary, args...)
 	id := first.order(t, fine, http.StatusCreated)
 	rejected := first.order(t, strings.Replace(fine, `"quantity":2`, `"quantity":1001`, 1), http.StatusConflict)
-	checkFates(t, first.settled(t, id), map[string]string{"audit": "succeeded", "released": "succeeded", "alert": "discarded", "deliver": "succeeded"})
-	checkFates(t, first.settled(t, rejected), map[string]string{"audit": "succeeded", "released": "succeeded", "alert": "succeeded"})
+	checkFates(t, first.settled(t, id), map[string]string{"audit": "succeeded", "outcome": "succeeded", "alert": "discarded", "deliver": "succeeded"})
+	checkFates(t, first.settled(t, rejected), map[string]string{"audit": "succeeded", "outcome": "succeeded", "alert": "succeeded"})
 	if _, err := os.Stat(filepath.Join(dir, orders.ReceiptKey(id))); err != nil {
 		t.Error(err)
 	}

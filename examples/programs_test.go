@@ -144,7 +144,7 @@ func orderIsAnsweredThenFinished(t *testing.T, binary string) {
 	}
 	close(answer)
 	checkFates(t, c.settled(t, placed.ID), map[string]string{
-		"audit": "succeeded", "released": "succeeded", "receipt": "succeeded", "notify": "succeeded", "alert": "discarded",
+		"audit": "succeeded", "outcome": "succeeded", "receipt": "succeeded", "notify": "succeeded", "alert": "discarded",
 	})
 
 	c.signal(t, syscall.SIGTERM)
@@ -153,15 +153,15 @@ func orderIsAnsweredThenFinished(t *testing.T, binary string) {
 	}
 	// The order of events, as the log tells it. Between the first and the last several workers write it.
 	log := c.stderr.String()
-	answered := strings.Index(log, "msg=answered status=201 order="+placed.ID)
+	accepted := strings.Index(log, `msg="order accepted" status=201 order=`+placed.ID)
 	drained := strings.Index(log, "msg=drained status=201 succeeded=4")
 	for _, want := range []string{
-		"msg=released status=201 release=flushed exact=true order=" + placed.ID,
+		`msg="response sent" status=201 release=flushed exact=true order=` + placed.ID,
 		"name=receipt fate=succeeded",
 		"name=notify fate=succeeded",
 	} {
-		if i := strings.Index(log, want); answered < 0 || i < answered || i > drained {
-			t.Errorf("%q is at %d of the log, want it between answered, at %d, and drained, at %d", want, i, answered, drained)
+		if i := strings.Index(log, want); accepted < 0 || i < accepted || i > drained {
+			t.Errorf("%q is at %d of the log, want it between order accepted, at %d, and drained, at %d", want, i, accepted, drained)
 		}
 	}
 }
@@ -170,7 +170,7 @@ func rejectedOrderRaisesAnAlert(t *testing.T, binary string) {
 	c := serve(t, binary, "-receipts", "mem://", "-slow", "0")
 	id := c.order(t, `{"customer":"ada","item":"tea","quantity":1001}`, http.StatusConflict)
 	checkFates(t, c.settled(t, id), map[string]string{
-		"audit": "succeeded", "released": "succeeded", "receipt": "discarded", "alert": "succeeded",
+		"audit": "succeeded", "outcome": "succeeded", "receipt": "discarded", "alert": "succeeded",
 	})
 }
 

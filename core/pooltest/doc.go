@@ -21,7 +21,7 @@
 //		})
 //	}
 //
-// For the tests of handlers, as opposed to adapters, there is [Recorder].
+// For the tests of handlers, as opposed to adapters, there is package tasktest.
 //
 // # How it looks
 //

@@ -5,9 +5,9 @@
 // framework's middleware put into the context:
 //
 //	audit      at once, beside the handler
-//	released   once the response is sent: logs what became of the request
+//	outcome    once the response is sent: logs what became of the request
 //	receipt    once the response is sent, if the request succeeded: stores the receipt document
-//	notify     after the receipt: tells the partner
+//	notify     after the receipt: tells the partner, and again if it is away
 //	alert      once the response is sent, if the request failed
 //
 // Orders are held in memory, the latest [Config].Keep of them: a restart forgets them. Receipts stay in their bucket.

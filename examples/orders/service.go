@@ -103,8 +103,8 @@ func (s *Service) Place(ctx context.Context, body io.Reader) Response {
 		resp.Status = http.StatusConflict
 		resp.Body = Placed{ID: rec.id, Error: fmt.Sprintf("orders: no more than %d pieces can be delivered", Stock)}
 	}
-	// The framework writes the answer next; the task "released" says when it has been sent.
-	s.cfg.Logger.InfoContext(ctx, "answered", "status", resp.Status)
+	// The framework writes the answer next; the task "outcome" says when it has been sent.
+	s.cfg.Logger.InfoContext(ctx, "order "+rec.state(), "status", resp.Status)
 	return resp
 }
 
@@ -165,10 +165,13 @@ func (s *Service) refuse(ctx context.Context, err error) Response {
 	case errors.Is(err, taskpool.ErrDone), errors.Is(err, taskpool.ErrScopeClosed):
 		resp.Status, resp.Body = http.StatusServiceUnavailable, Failure{"orders: the service is about to stop"}
 	}
-	level := slog.LevelInfo
-	if resp.Status == http.StatusInternalServerError {
+	level := slog.LevelInfo // the client's fault
+	switch resp.Status {
+	case http.StatusServiceUnavailable:
+		level = slog.LevelWarn
+	case http.StatusInternalServerError:
 		level = slog.LevelError
 	}
-	s.cfg.Logger.Log(ctx, level, "answered", "status", resp.Status, "err", err)
+	s.cfg.Logger.Log(ctx, level, "order refused", "status", resp.Status, "err", err)
 	return resp
 }

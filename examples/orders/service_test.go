@@ -27,7 +27,7 @@ func TestPlaceAnswersBeforeItsTasks(t *testing.T) {
 	if view.Settled || view.State != "accepted" || view.Order != (orders.Order{Customer: "ada", Item: "tea", Quantity: 2}) {
 		t.Errorf("got %+v, want the order, accepted, not settled", view)
 	}
-	checkFates(t, fates, map[string]string{"audit": "pending", "released": "pending", "receipt": "pending", "alert": "pending"})
+	checkFates(t, fates, map[string]string{"audit": "pending", "outcome": "pending", "receipt": "pending", "alert": "pending"})
 
 	s.pool.Resume()
 	exchange.Returned(taskpool.Outcome{Status: resp.Status})
@@ -40,7 +40,7 @@ func TestPlaceAnswersBeforeItsTasks(t *testing.T) {
 		t.Error("not settled after the drain")
 	}
 	checkFates(t, fates, map[string]string{
-		"audit": "succeeded", "released": "succeeded", "receipt": "succeeded", "notify": "succeeded", "alert": "discarded",
+		"audit": "succeeded", "outcome": "succeeded", "receipt": "succeeded", "notify": "succeeded", "alert": "discarded",
 	})
 	text, err := s.receipts.ReadAll(t.Context(), orders.ReceiptKey(id))
 	if err != nil || !strings.Contains(string(text), id) || !strings.Contains(string(text), "tea") {
@@ -81,7 +81,7 @@ func TestMoreThanTheStockIsRejectedWithAnAlert(t *testing.T) {
 	if view.State != "rejected" || !view.Settled {
 		t.Errorf("got %+v, want it rejected and settled", view)
 	}
-	checkFates(t, fates, map[string]string{"audit": "succeeded", "released": "succeeded", "receipt": "discarded", "alert": "succeeded"})
+	checkFates(t, fates, map[string]string{"audit": "succeeded", "outcome": "succeeded", "receipt": "discarded", "alert": "succeeded"})
 	if got := s.heard(); len(got) != 0 {
 		t.Errorf("the partner heard %v, want nothing", got)
 	}
@@ -124,7 +124,7 @@ func TestPartnerHearsEvenIfThereIsNoRoomForItsJob(t *testing.T) {
 	s = open(t, taskpool.Config{Workers: 1, QueueLimit: 10, Hooks: taskpool.Hooks{Run: crowd}}, 0)
 	id := idOf(t, s.request(t, fine))
 	_, fates := s.show(t, id)
-	checkFates(t, fates, map[string]string{"audit": "succeeded", "released": "succeeded", "receipt": "succeeded", "alert": "discarded"})
+	checkFates(t, fates, map[string]string{"audit": "succeeded", "outcome": "succeeded", "receipt": "succeeded", "alert": "discarded"})
 	if got := s.heard(); len(got) != 1 || got[0].ID != id {
 		t.Errorf("the partner heard %v, want %s once", got, id)
 	}
@@ -151,20 +151,43 @@ func TestLostReceiptNotifiesNobody(t *testing.T) {
 	s := open(t, taskpool.Config{}, 0)
 	s.receipts.Close()
 	_, fates := s.show(t, idOf(t, s.request(t, fine)))
-	checkFates(t, fates, map[string]string{"audit": "succeeded", "released": "succeeded", "receipt": "failed", "alert": "discarded"})
+	checkFates(t, fates, map[string]string{"audit": "succeeded", "outcome": "succeeded", "receipt": "failed", "alert": "discarded"})
 	if got := s.heard(); len(got) != 0 {
 		t.Errorf("the partner heard %v, want nothing", got)
 	}
 }
 
-func TestUnhappyPartnerFailsTheNotification(t *testing.T) {
-	for _, status := range []int{http.StatusNotFound, http.StatusInternalServerError} {
-		s := open(t, taskpool.Config{}, 0)
-		s.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
-		_, fates := s.show(t, idOf(t, s.request(t, fine)))
-		if fates["notify"] != "failed" || fates["receipt"] != "succeeded" {
-			t.Errorf("%d: got %v, want notify failed", status, fates)
+func TestPartnerThatRefusesForGoodIsNotToldAgain(t *testing.T) {
+	s := open(t, taskpool.Config{}, 0)
+	s.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
+	_, fates := s.show(t, idOf(t, s.request(t, fine)))
+	if fates["notify"] != "failed" || fates["receipt"] != "succeeded" {
+		t.Errorf("got %v, want notify failed", fates)
+	}
+	if got := len(s.heard()); got != 1 {
+		t.Errorf("the partner was told %d times, want once", got)
+	}
+}
+
+func TestPartnerThatWasAwayForAMomentIsToldAgain(t *testing.T) {
+	s := open(t, taskpool.Config{}, 0)
+	keys := map[string]bool{}
+	s.answers(func(w http.ResponseWriter, r *http.Request) {
+		keys[r.Header.Get("Idempotency-Key")] = true
+		switch len(s.heard()) {
+		case 1:
+			w.WriteHeader(http.StatusBadGateway)
+		case 2:
+			panic(http.ErrAbortHandler) // the connection is cut
 		}
+	})
+	id := idOf(t, s.request(t, fine))
+	_, fates := s.show(t, id)
+	if fates["notify"] != "succeeded" {
+		t.Errorf("got %v, want notify succeeded", fates)
+	}
+	if got := len(s.heard()); got != 3 || len(keys) != 1 || !keys[id] {
+		t.Errorf("the partner was told %d times, with the keys %v, want 3 times with the order's", got, keys)
 	}
 }
 

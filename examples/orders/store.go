@@ -97,15 +97,19 @@ func (rec *record) ended(name, fate string) {
 	}
 }
 
+func (rec *record) state() string {
+	if rec.rejected {
+		return "rejected"
+	}
+	return "accepted"
+}
+
 func (rec *record) view() View {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
-	v := View{ID: rec.id, Order: rec.order, State: "accepted", Tasks: make([]TaskView, len(rec.tasks))}
+	v := View{ID: rec.id, Order: rec.order, State: rec.state(), Tasks: make([]TaskView, len(rec.tasks))}
 	for i, t := range rec.tasks {
 		v.Tasks[i] = *t
-	}
-	if rec.rejected {
-		v.State = "rejected"
 	}
 	v.Settled = !slices.ContainsFunc(v.Tasks, func(t TaskView) bool { return t.Fate == pending })
 	return v

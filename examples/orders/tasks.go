@@ -25,6 +25,10 @@ const (
 // paced by what the partner answers.
 const PartnerLane = "partner"
 
+// untilItHears has the partner told again if it was away for a moment or had too much to do. What it refuses for good is
+// not tried again: httppool.CheckResponse makes that a taskpool.Permanent error.
+var untilItHears = taskpool.Backoff(6, 200*time.Millisecond, 10*time.Second)
+
 // jobs is what an order leaves to the background.
 func (s *Service) jobs(rec *record) []taskpool.Job {
 	with := func(run func(context.Context, *record) error) taskpool.Task {
@@ -32,7 +36,7 @@ func (s *Service) jobs(rec *record) []taskpool.Job {
 	}
 	jobs := []taskpool.Job{
 		{Name: "audit", Run: with(s.audit)},
-		{Name: "released", Run: s.released, Start: taskpool.StartAfterResponse},
+		{Name: "outcome", Run: s.outcome, Start: taskpool.StartAfterResponse},
 		{Name: "alert", Run: with(s.alert), Start: taskpool.StartOnFailure},
 	}
 	if s.db != nil { // it has the rest
@@ -46,13 +50,13 @@ func (s *Service) audit(ctx context.Context, rec *record) error {
 	return nil
 }
 
-// released logs what became of the request: its status, and by which event its response was known to be sent.
-func (s *Service) released(ctx context.Context) error {
+// outcome logs what became of the request: its status, and by which event its response was known to be sent.
+func (s *Service) outcome(ctx context.Context) error {
 	o, known := taskpool.FromContext(ctx).Outcome()
 	if !known {
-		return errors.New("orders: released before the outcome was known")
+		return errors.New("orders: started before the response was sent")
 	}
-	s.cfg.Logger.InfoContext(ctx, "released", "status", o.Status, "release", o.Release, "exact", o.Exact())
+	s.cfg.Logger.InfoContext(ctx, "response sent", "status", o.Status, "release", o.Release, "exact", o.Exact())
 	return nil
 }
 
@@ -68,7 +72,7 @@ func (s *Service) receipt(ctx context.Context, rec *record) error {
 		return err
 	}
 	notify := func(ctx context.Context) error { return s.notify(ctx, rec) }
-	err := rec.submit(taskpool.FromContext(ctx), taskpool.Job{Name: "notify", Run: notify, Timeout: partnerTimeout, Lane: PartnerLane, Retry: ifRefused})
+	err := rec.submit(taskpool.FromContext(ctx), taskpool.Job{Name: "notify", Run: notify, Timeout: partnerTimeout, Lane: PartnerLane, Retry: untilItHears})
 	if errors.Is(err, taskpool.ErrOverloaded) {
 		// No room for a job of its own, and the partner must hear of it: this worker goes on.
 		return notify(ctx)
@@ -106,6 +110,7 @@ func (s *Service) notify(ctx context.Context, rec *record) error {
 		return fmt.Errorf("orders: partner not notified: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Idempotency-Key", rec.id) // it may have heard of it in a try whose answer was lost
 	resp, err := s.cfg.Client.Do(req)
 	if err != nil {
 		return fmt.Errorf("orders: partner not notified: %w", err)
@@ -119,11 +124,4 @@ func (s *Service) notify(ctx context.Context, rec *record) error {
 		return fmt.Errorf("orders: partner not notified: it answered %s", resp.Status)
 	}
 	return nil
-}
-
-// ifRefused tries again what the partner has refused for its limit: it has not heard of it. After any other error it may
-// have, and is not to hear of it twice.
-func ifRefused(attempt int, err error) (time.Duration, bool) {
-	status := (*httppool.StatusError)(nil)
-	return 0, errors.As(err, &status) && status.Code == http.StatusTooManyRequests && attempt < 5
 }

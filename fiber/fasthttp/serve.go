@@ -47,7 +47,10 @@ func Serve(ctx context.Context, app App, ln net.Listener, src taskpool.Source, o
 	if src == nil {
 		return errors.New("fiberpool: nil Source: pass the one that the middleware was given")
 	}
-	if _, x := src.Begin(ctx); x.Held() {
+	_, x := src.Begin(ctx)
+	held := x.Held()
+	x.Returned(taskpool.Outcome{}) // a scope that stays open is a request to whoever counts them
+	if held {
 		return ErrHold
 	}
 	limit := o.Limit

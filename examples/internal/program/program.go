@@ -130,6 +130,7 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 		page.ShowStored("orders", opts.riverUI, counts(db))
 	}
 	at := reachable(ln.Addr())
+	log.Info("listening", "addr", at)
 	fmt.Fprintf(stdout, "\ncurl -i http://%s/orders -d '{\"customer\":\"ada\",\"item\":\"tea\",\"quantity\":2}'\n\nhttp://%s/tasks shows the tasks\n\n", at, at)
 
 	served := serve(ctx, Program{Orders: service, Source: source, Pool: pool, Tasks: page, Listener: ln, Limit: opts.limit})
@@ -177,7 +178,9 @@ func hooks(log *slog.Logger, cuts *cut) taskpool.Hooks {
 		Ended: func(ctx context.Context, r taskpool.Result) {
 			orders.Ended(ctx, r)
 			cuts.ended(ctx, r)
-			log.InfoContext(ctx, "task", "name", r.Name, "fate", r.Fate, "waited", r.Waited, "ran", r.Ran)
+			if r.Fate != taskpool.FateFailed && r.Fate != taskpool.FatePanicked { // those the pool logs itself
+				log.InfoContext(ctx, "task", "name", r.Name, "fate", r.Fate, "waited", r.Waited, "ran", r.Ran)
+			}
 		},
 		Drained: func(ctx context.Context, r taskpool.Report) {
 			log.InfoContext(ctx, "drained", "status", r.Outcome.Status, "succeeded", r.Succeeded, "failed", r.Failed,

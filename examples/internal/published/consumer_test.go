@@ -265,7 +265,7 @@ func (p program) run(t *testing.T, binary string) {
 	}
 }
 
-// vet is somebody who installs the analyzer by version, and vets README.md's first example with it: as it is, and with
+// vet is somebody who installs the analyzer by version, and vets README.md's whole program with it: as it is, and with
 // the fault that it is there to prevent.
 func vet(t *testing.T, env []string, version string) {
 	dir := t.TempDir()
@@ -274,15 +274,15 @@ func vet(t *testing.T, env []string, version string) {
 	output(t, dir, env, "go", "mod", "init", "example.com/consumer")
 	output(t, dir, env, "go", "get", repository+"/nethttp@"+version)
 	main := filepath.Join(dir, "main.go")
-	source := readme(t).programs()[0].text
+	source := wholeProgram(t).text
 	write(t, main, source)
 	env = append(env, "GOFLAGS=-modcacherw -trimpath") // as it is by default: go get has to be enough
 	vettool := "-vettool=" + filepath.Join(dir, "poolvet")
 	output(t, dir, env, "go", "vet", vettool, "./...")
 
-	const sound, fault = "\t\tw.WriteHeader(", "\t\tgo sendReceipt(r.Context(), customer)\n"
+	const sound, fault = "\t\tw.WriteHeader(", "\t\tgo receipt(r.Context())\n"
 	if strings.Count(source, sound) != 1 {
-		t.Fatalf("README.md's first example has no place for a fault: no %q", sound)
+		t.Fatalf("README.md's whole program has no place for a fault: no %q", sound)
 	}
 	before, _, _ := strings.Cut(source, sound)
 	write(t, main, strings.Replace(source, sound, fault+sound, 1))

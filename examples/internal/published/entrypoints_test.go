@@ -51,15 +51,17 @@ var elsewhere = map[string]string{
 	"poolpage.Page.Show":         "poolpage.Example",
 	"poolpage.Page.Close":        "poolpage.Example",
 	"poolpage.Page.ServeHTTP":    "poolpage.ExamplePage_ShowStored",
-	"pooltest.NewRecorder":       "pooltest.ExampleRecorder",
-	"pooltest.Recorder.Pending":  "pooltest.ExampleRecorder",
-	"pooltest.Recorder.Run":      "pooltest.ExampleRecorder",
+	"tasktest.NewRecorder":       "tasktest.ExampleRecorder",
+	"tasktest.Recorder.Ended":    "tasktest.ExampleRecorder_Advance",
+	"tasktest.Recorder.Pause":    "tasktest.ExampleRecorder_Waiting",
+	"tasktest.Recorder.Resume":   "tasktest.ExampleRecorder_Waiting",
+	"tasktest.Recorder.Wait":     "tasktest.ExampleRecorder",
 }
 
 // uncalled are those that nobody calls who writes a server: other packages do, or an adapter, for which those of this
 // repository are the example.
 var uncalled = regexp.MustCompile(`\.(String|MarshalText|Error|Unwrap|RoundTrip|CloseIdleConnections)$` + // fmt, encoders, errors, net/http
-	`|^taskpool\.Exchange\.(Held|Hold|Hijacked|Reused|Value)$|^fastpool\.|^taskpool\.Holder\.|^httppool\.Exchange\.(Hijacked|Reused|Scope|Status)$|^(pooltest\.Recorder|riverpool\.Queue)\.Begin$` + // an adapter
+	`|^taskpool\.Exchange\.(Held|Hold|Hijacked|Reused|Value)$|^fastpool\.|^taskpool\.Holder\.|^httppool\.Exchange\.(Hijacked|Reused|Scope|Status)$|^(tasktest\.Recorder|riverpool\.Queue)\.Begin$` + // an adapter
 	`|^pooltest\.(Test|Chaos|Soak|HTTP|HTTPExchange\..*)$`) // its test
 
 // Every exported function and method that a user calls has an Example that runs. go doc shows it in its place if it has
@@ -67,7 +69,7 @@ var uncalled = regexp.MustCompile(`\.(String|MarshalText|Error|Unwrap|RoundTrip|
 func TestEntryPointsHaveExamples(t *testing.T) {
 	examples := map[string]*doc.Example{}
 	var entries []string
-	for _, dir := range append([]string{"core/pooltest", "core/poolpage"}, released...) {
+	for _, dir := range append([]string{"core/pooltest", "core/tasktest", "core/poolpage"}, released...) {
 		fset := token.NewFileSet()
 		code, tests := sources(t, fset, dir)
 		pkg, err := doc.NewFromFiles(fset, code, path.Join(repository, dir))

@@ -16,6 +16,7 @@ import (
 var packages = map[string]string{
 	"taskpool":   "github.com/elite-libs/taskpool/core",
 	"pooltest":   "github.com/elite-libs/taskpool/core/pooltest",
+	"tasktest":   "github.com/elite-libs/taskpool/core/tasktest",
 	"otelpool":   "github.com/elite-libs/taskpool/core/otelpool",
 	"httppool":   "github.com/elite-libs/taskpool/nethttp",
 	"ginpool":    "github.com/elite-libs/taskpool/gin",
@@ -57,7 +58,9 @@ var known = []struct{ name, statement string }{
 // handler is what the tests that a document shows may test without saying what it is. It stages one task.
 const handler = `
 var handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-	_ = taskpool.FromContext(r.Context()).OnSuccess(func(context.Context) error { return nil })
+	_ = taskpool.FromContext(r.Context()).Submit(taskpool.Job{
+		Name: "receipt", Start: taskpool.StartOnSuccess, Run: func(context.Context) error { return nil },
+	})
 })
 
 `
