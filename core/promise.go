@@ -145,7 +145,7 @@ func (p *Promise[T]) Await(ctx context.Context) (T, error) {
 // of the job's: who keeps it keeps neither the func nor the contexts of a request.
 type promise interface {
 	run(ctx context.Context, work any) error
-	settle(err error)
+	settle(err error) (awaited bool)
 	result() any
 }
 
@@ -173,19 +173,21 @@ func (p *Promise[T]) occupy() bool {
 
 // settle is called under the lock of the pool, or by AsyncJob for a refusal. The
 // first call counts: an Adder may submit a job twice, or refuse it and submit it
-// all the same.
-func (p *Promise[T]) settle(err error) {
+// all the same. It reports whether somebody waited for it.
+func (p *Promise[T]) settle(err error) (awaited bool) {
 	if err == nil && p.state.CompareAndSwap(promiseOpen, promiseSettled) {
 		// There is nothing to write, as for most.
 	} else if p.occupy() {
 		p.err = err
 		p.state.Store(promiseSettled)
 	} else {
-		return
+		return false
 	}
-	if l := p.waiters.Load(); l != nil {
+	l := p.waiters.Load()
+	if l != nil {
 		l.open()
 	}
+	return l != nil
 }
 
 func (p *Promise[T]) outcome() (value T, err error) {
@@ -206,13 +208,13 @@ func (p *Promise[T]) result() any {
 }
 
 // settle settles the promise of a job that has its fate, under the lock, and has
-// it leave its lane.
-func (j *job) settle(f Fate, err error) {
+// it leave its lane. It reports whether somebody waited for it.
+func (j *job) settle(f Fate, err error) (awaited bool) {
 	if full := j.full(); full != nil {
 		full.leaveLaneLocked()
 	}
 	if j.promise == nil {
-		return
+		return false
 	}
 	switch f {
 	case FateDiscarded:
@@ -220,5 +222,5 @@ func (j *job) settle(f Fate, err error) {
 	case FateSucceeded:
 		err = nil
 	}
-	j.promise.settle(err)
+	return j.promise.settle(err)
 }

@@ -286,9 +286,7 @@ func (w *worker) finishAndLock() {
 	if w.abandoned {
 		return
 	}
-	awaited := w.scope.settled != nil
-	w.countLocked(w.fate, w.result)
-	w.woke = w.woke || awaited && w.scope.settled == nil
+	w.woke = w.countLocked(w.fate, w.result) || w.woke
 	w.fate, w.reporting = 0, false
 	if w.job != nil { // the rest is cleared if nothing else is taken
 		w.job, w.derived = nil, nil
@@ -335,8 +333,8 @@ func (w *worker) report() {
 
 // countLocked closes the books on what the worker has: the task's fate, the
 // scope's count, and whatever waits for the last one. A result is there if one is
-// to be kept or there was an error.
-func (w *worker) countLocked(f Fate, r *Result) {
+// to be kept or there was an error. It reports whether somebody waited for this.
+func (w *worker) countLocked(f Fate, r *Result) (awaited bool) {
 	p, s := w.pool, w.scope
 	if w.shared != nil {
 		w.leaveLifeLocked()
@@ -358,12 +356,14 @@ func (w *worker) countLocked(f Fate, r *Result) {
 			if r != nil {
 				err = r.Err
 			}
-			w.job.settle(f, err)
+			awaited = w.job.settle(f, err)
 			w.job.endInheritance()
 		}
+		awaited = awaited || s.settled != nil && s.live == 0
 		s.liveEndedLocked()
 	}
 	p.settleLocked()
+	return awaited
 }
 
 // freeLocked takes back the slot of a task that has run.
