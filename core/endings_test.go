@@ -17,14 +17,13 @@ import (
 // What waits goes on ahead of what is queued, also into the slot that what it waited
 // for has left, however it waits and whichever pool that was in.
 func TestTaskGoesOnAheadOfQueuedTasksHoweverItWaits(t *testing.T) {
-	type waiting = func(ctx context.Context, p, other *taskpool.Pool) error
-	second := func(context.Context) error { time.Sleep(time.Second); return nil }
+	type waiting = func(ctx context.Context, p, other *taskpool.Pool, second taskpool.Task) error
 	for name, wait := range map[string]waiting{
-		"Await": func(ctx context.Context, p, _ *taskpool.Pool) error {
-			_, err := taskpool.Async(p, value(1, time.Second)).Await(ctx)
+		"Await": func(ctx context.Context, p, _ *taskpool.Pool, second taskpool.Task) error {
+			_, err := taskpool.Async(p, func(ctx context.Context) (int, error) { return 1, second(ctx) }).Await(ctx)
 			return err
 		},
-		"Scope.Drain": func(ctx context.Context, p, _ *taskpool.Pool) error {
+		"Scope.Drain": func(ctx context.Context, p, _ *taskpool.Pool, second taskpool.Task) error {
 			_, s := begin(p, context.Background())
 			if err := s.Add(second); err != nil {
 				return err
@@ -32,26 +31,26 @@ func TestTaskGoesOnAheadOfQueuedTasksHoweverItWaits(t *testing.T) {
 			_, err := s.Drain(ctx)
 			return err
 		},
-		"Pool.Drain of another": func(ctx context.Context, p, other *taskpool.Pool) error {
+		"Pool.Drain of another": func(ctx context.Context, p, other *taskpool.Pool, second taskpool.Task) error {
 			if err := other.Add(second); err != nil {
 				return err
 			}
 			_, err := other.Drain(ctx)
 			return err
 		},
-		"Pool.Done of another": func(ctx context.Context, p, other *taskpool.Pool) error {
+		"Pool.Done of another": func(ctx context.Context, p, other *taskpool.Pool, second taskpool.Task) error {
 			if err := other.Add(second); err != nil {
 				return err
 			}
 			_, err := other.Done(ctx)
 			return err
 		},
-		"Hold": func(ctx context.Context, p, _ *taskpool.Pool) error {
+		"Hold": func(ctx context.Context, p, _ *taskpool.Pool, second taskpool.Task) error {
 			return taskpool.Handle(ctx, taskpool.Hold(p, taskpool.HoldOptions{}), func(ctx context.Context) error {
 				return taskpool.FromContext(ctx).Add(second)
 			})
 		},
-		"Hold the last": func(ctx context.Context, p, _ *taskpool.Pool) error {
+		"Hold the last": func(ctx context.Context, p, _ *taskpool.Pool, second taskpool.Task) error {
 			return taskpool.Handle(ctx, taskpool.Hold(p, taskpool.HoldOptions{Last: true}), func(ctx context.Context) error {
 				return taskpool.FromContext(ctx).Add(second)
 			})
@@ -61,12 +60,19 @@ func TestTaskGoesOnAheadOfQueuedTasksHoweverItWaits(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, other := newPool(taskpool.Config{Workers: 1}), newPool(taskpool.Config{})
 				start := time.Now()
+				begun := make(chan struct{})
+				second := func(context.Context) error {
+					close(begun)
+					time.Sleep(time.Second)
+					return nil
+				}
 				must(t, p.Add(func(ctx context.Context) error {
 					// Behind what is waited for: enough for the lock-free way, too.
 					go func() {
+						<-begun
 						must(t, p.Add(repeat(80, func(context.Context) error { time.Sleep(time.Hour); return nil })...))
 					}()
-					err := wait(ctx, p, other)
+					err := wait(ctx, p, other, second)
 					equal(t, "went on into the next free slot", elapsed(start) <= time.Hour, true)
 					return err
 				}))
