@@ -25,8 +25,9 @@ var (
 // Seeds that have found a fault: a failure that nobody logs, a larger pool that
 // does not give waiters their slots, a lane that remembers its quota for ever, a
 // cut that leaves a waiter without a slot to give up in, a lane that forgets its
-// quota when its window passes as a retry comes back.
-var modelSeeds = []uint64{34, 207, 473, 12811127056914449588, 1315433654015513236}
+// quota when its window passes as a retry comes back, one that waits for a quota to
+// fill when its window has passed.
+var modelSeeds = []uint64{34, 207, 473, 12811127056914449588, 1315433654015513236, 8761226379757324841}
 
 // Random schedules of everything that can be done with a pool, step by step,
 // beside the model: after each step, at rest, the pool's numbers, what runs, what

@@ -20,8 +20,8 @@ type call struct {
 	told    bool
 }
 
-// Whatever is told, in whatever order: a Pace never waits for what cannot come, never longer than it was told or an hour
-// beyond, starts nothing in a hold, and one call only after it.
+// Whatever is told, in whatever order: a Pace never waits for what cannot come, never longer than it has to, or than it was
+// told or an hour beyond, starts nothing in a hold, and one call only after it.
 func TestPaceHoldsOnToItsRules(t *testing.T) {
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(seed, 0))
@@ -55,8 +55,12 @@ func TestPaceHoldsOnToItsRules(t *testing.T) {
 					}
 					probing = false
 				}
-			case k < 5 && at != pace.Never:
-				now = at // nobody waits longer than that
+			case k < 5 && at != pace.Never: // who waits looks again only then
+				early := now + r.Int64N(at-now)
+				if next, _ := p.Next(early); next <= early {
+					t.Fatalf("seed %d: told to wait until %d ms, a call may start after %d already: %v", seed, (at-now)/ms, (early-now)/ms, why)
+				}
+				now = at
 			case len(running) == 0:
 			case k < 8:
 				i := r.IntN(len(running))

@@ -170,7 +170,7 @@ func (q *quota) next(now int64) int64 {
 		return q.reset
 	}
 	at := q.told + int64(min((1-q.budget)/rate, float64(hour)))
-	if q.reset > 0 && q.left == 0 {
+	if q.reset > 0 { // then it has passed, see forget
 		at = min(at, max(q.reset, q.told))
 	}
 	return at
