@@ -30,7 +30,7 @@ test: go ## run the tests of every module, with a Postgres of their own if there
 
 race: go cc ## run the tests of every module under the race detector, but for those of other processes, which it does not see
 	$(GO) test -run Model ./core # all of its schedules; the detector is shown a quarter of them
-	$(POSTGRES) $(GO) test -race -vet=off -p $(AT_ONCE) $(PACKAGES)
+	$(POSTGRES) $(GO) test -race -vet=off $(PACKAGES)
 
 chaos: go cc ## the long form of the tests that break things at random, under the race detector: about 17 minutes, ten of them a soak (CHAOS_SOAK=30s shortens it)
 	CHAOS=1 $(POSTGRES) $(GO) test -race -count=1 -timeout 60m -v -run Chaos $(PACKAGES)
