@@ -217,9 +217,12 @@ func (w *worker) yield() {
 		return
 	}
 	now := ticks()
-	if now-w.read < minSlice/maxCheck {
+	switch {
+	case now-w.read < minSlice/maxCheck:
 		w.check = min(2*w.check, maxCheck)
-	} else {
+	case w.woke:
+		w.check = 1
+	default:
 		w.check = minCheck
 	}
 	w.runs, w.read = 0, now
@@ -286,7 +289,9 @@ func (w *worker) finishAndLock() {
 	if w.abandoned {
 		return
 	}
-	w.woke = w.countLocked(w.fate, w.result) || w.woke
+	if w.countLocked(w.fate, w.result) {
+		w.woke, w.runs = true, w.check // the clock is read next
+	}
 	w.fate, w.reporting = 0, false
 	if w.job != nil { // the rest is cleared if nothing else is taken
 		w.job, w.derived = nil, nil
