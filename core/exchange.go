@@ -133,7 +133,7 @@ func (x Exchange) Returned(o Outcome) bool {
 	case first:
 		s.stage.Store(stageReturned)
 	}
-	if p.phase.Load() != phaseOpen && s.waitsLocked() {
+	if p.phase.Load() != phaseOpen && s.awaitsSentLocked() {
 		s.sentLocked(ReleasePoolDone)
 	}
 	return s.hadTasks

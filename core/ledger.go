@@ -7,30 +7,6 @@ import (
 	"sync/atomic"
 )
 
-// A stage is how far a request has come. It only goes forward, and under the
-// pool's lock but for two steps: most requests add nothing, and their handlers
-// return without meeting at that lock; and where nothing is staged, nothing need
-// happen when the response is sent.
-type stage struct{ atomic.Uint32 }
-
-// The stages of a request. It has started in the first two of them.
-const (
-	stageNew      = iota // its handler runs, and has not used the scope
-	stageUsed            // its handler runs
-	stageLeaving         // its handler returns without the lock: the outcome is not yet written
-	stageQuiet           // its handler has returned, and nothing waits for the response: it is in no list
-	stageReturned        // its handler has returned
-	stageSent            // its response is sent; what tells how, a Release, is added to it
-)
-
-// useLocked reports whether the handler runs, and if so has its return take the lock.
-func (s *stage) useLocked() bool {
-	return s.Load() == stageUsed || s.CompareAndSwap(stageNew, stageUsed)
-}
-
-// leave begins the handler's return without the lock, if the scope was not used.
-func (s *stage) leave() bool { return s.CompareAndSwap(stageNew, stageLeaving) }
-
 // A scope is what Scope stands for. It is one allocation, so its size counts.
 type scope struct {
 	pool      *Pool
@@ -73,15 +49,6 @@ func (s *scope) init(p *Pool, ctx context.Context) {
 }
 
 func (s *scope) isRoot() bool { return s == &s.pool.root }
-
-// closedLocked: its handler has returned and nothing is left to end. Nothing can
-// be added then, so it stays closed.
-func (s *scope) closedLocked() bool {
-	return s.stage.Load() >= stageLeaving && s.live == 0 && s.staged.size == 0
-}
-
-// open reports whether the handler has not returned.
-func (s *scope) open() bool { return s.stage.Load() < stageLeaving }
 
 // add accepts plain tasks. What needs nothing but its func becomes a slot
 // without an allocation. Here and below, inner is the context whose values the
@@ -179,7 +146,7 @@ func (s *scope) accept(slots []slot) error {
 		p.leaveLanesLocked(slots)
 	} else {
 		for _, slot := range slots {
-			if _, _, start := unpack(slot); start != StartNow && s.waitsLocked() {
+			if _, _, start := unpack(slot); start != StartNow && s.awaitsSentLocked() {
 				s.staged.push(slot, &p.spare, false)
 				p.staged++
 			} else {
@@ -379,60 +346,4 @@ func (s *scope) reportLocked() Report {
 		r.Outcome = s.outcomeLocked()
 	}
 	return r
-}
-
-// returnedLocked notes that the handler of a scope with tasks has returned.
-func (s *scope) returnedLocked() {
-	p := s.pool
-	p.handling.remove(s)
-	if s.staged.size > 0 || p.config.Hooks.Drained != nil {
-		s.stage.Store(stageReturned)
-		s.listLocked()
-	} else {
-		s.stage.Store(stageQuiet)
-	}
-	p.settleLocked()
-}
-
-// waitsLocked reports whether the response is not sent. If the handler has returned,
-// something waits for the response from now on.
-func (s *scope) waitsLocked() bool {
-	if s.stage.CompareAndSwap(stageQuiet, stageReturned) {
-		s.listLocked()
-	}
-	return s.stage.Load() < stageSent
-}
-
-// listLocked has the sweep, or Done, release a scope that has returned, if nothing
-// tells of the end of its response.
-func (s *scope) listLocked() {
-	p := s.pool
-	p.returned.push(s)
-	if p.phase.Load() == phaseOpen {
-		p.armSweepLocked(s)
-	} else {
-		s.sentLocked(ReleasePoolDone)
-	}
-}
-
-// outcomeLocked is the outcome of a request whose response is sent.
-func (s *scope) outcomeLocked() Outcome {
-	o := s.outcome
-	o.Release = Release(s.stage.Load() - stageSent)
-	return o
-}
-
-func (s *scope) sentLocked(r Release) {
-	p := s.pool
-	s.stage.Store(stageSent + uint32(r))
-	if !s.hadTasks {
-		return
-	}
-	p.returned.remove(s)
-	for s.staged.size > 0 {
-		p.staged--
-		s.startLocked(s.staged.pop(&p.spare))
-	}
-	s.liveEndedLocked()
-	p.settleLocked()
 }

@@ -110,7 +110,7 @@ func (s Scope) Fail(err error) {
 }
 
 // Outcome returns what became of the request; it is known once the response has
-// been sent.
+// been sent, or Config.Grace after the first call if nothing tells of that.
 func (s Scope) Outcome() (o Outcome, known bool) {
 	if s.scope == nil {
 		return Outcome{}, false
@@ -118,7 +118,7 @@ func (s Scope) Outcome() (o Outcome, known bool) {
 	p := s.scope.pool
 	p.lock()
 	defer p.mu.Unlock()
-	if s.scope.waitsLocked() {
+	if s.scope.awaitsSentLocked() {
 		return Outcome{}, false
 	}
 	return s.scope.outcomeLocked(), true

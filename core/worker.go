@@ -5,26 +5,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
-	"time"
-)
 
-const (
-	// A worker that is busy for this long without a pause lets other goroutines
-	// run: the scheduler would do so only after 10 ms, which is what a request
-	// would then wait while short tasks drain. Where goroutines compute, and take
-	// their 10 ms, it would starve so; then it comes to take as long as they do,
-	// the pool's other workers not counted, before it pauses again.
-	minSlice = int64(100 * time.Microsecond)
-	maxSlice = int64(10 * time.Millisecond)
-
-	// Who waited for what it has ended is to run sooner than that: a scope's caller
-	// stands next in line on its processor, and would be the last to see an idle one.
-	wokenShare = 8
-
-	// The clock is read for every 4th task, and for every 16th while so many take no
-	// time to speak of: where long ones follow, the first pause is so much later.
-	minCheck = 4
-	maxCheck = 16
+	"github.com/elite-libs/taskpool/core/internal/stint"
 )
 
 // A worker runs tasks, one after the other, until there are none.
@@ -45,13 +27,8 @@ type worker struct {
 	derived context.Context // what Hooks.Run gave to the task, once Run has returned; nil if it gave none
 	seen    atomic.Int64    // ticks at which a Snapshot first saw what it runs, if that is a plain task; 0 if none did
 
-	check uint8 // after how many tasks the clock is to be read
-	runs  uint8 // tasks since it was
-	read  int64 // what it was
-	since int64 // ticks of the end of the last pause
-	slice int64 // how long to work before the next one
-	woke  bool  // it has ended what somebody waited for, who runs when it pauses
-	peers int   // busy workers, itself included, when it took what it has
+	stint stint.Stint
+	peers int // busy workers, itself included, when it took what it has
 
 	// Protected by pool.mu.
 	shared    *life // of the plain task of a request that it runs; nil if nobody has asked for it
@@ -73,7 +50,7 @@ const (
 )
 
 func (w *worker) run() {
-	w.check, w.since, w.slice = minCheck, 0, minSlice
+	w.stint.Begin()
 	for w.workAndLock() {
 	}
 	w.leaveAndUnlock()
@@ -104,7 +81,7 @@ func (w *worker) workAndLock() (again bool) {
 			// Often the next task is a moment away, and cheaper to meet here
 			// than to start a worker for.
 			rechecked, p.seeking = true, true
-			w.woke = false
+			w.stint.Begin()
 			p.mu.Unlock()
 			runtime.Gosched()
 			p.lock()
@@ -212,35 +189,16 @@ func (w *worker) leaveAndUnlock() {
 	p.unlock()
 }
 
+// yield lets other goroutines run, if the worker has worked for long enough.
 func (w *worker) yield() {
-	if w.runs++; w.runs < w.check {
+	if !w.stint.Due() {
 		return
 	}
 	now := ticks()
-	switch {
-	case now-w.read < minSlice/maxCheck:
-		w.check = min(2*w.check, maxCheck)
-	case w.woke:
-		w.check = 1
-	default:
-		w.check = minCheck
+	if w.stint.Pauses(now) {
+		runtime.Gosched()
+		w.stint.Paused(now, ticks(), w.peers)
 	}
-	w.runs, w.read = 0, now
-	if w.since == 0 {
-		w.since = now // many a worker has no more to do than this
-	}
-	slice := w.slice
-	if w.woke {
-		slice /= wokenShare
-	}
-	if now-w.since < slice {
-		return
-	}
-	w.woke = false
-	runtime.Gosched()
-	w.since = ticks()
-	away := (w.since - now) / int64(w.peers)
-	w.slice = min(max(away, minSlice), 2*w.slice, maxSlice)
 }
 
 // execute runs what was taken and sets its fate.
@@ -290,7 +248,7 @@ func (w *worker) finishAndLock() {
 		return
 	}
 	if w.countLocked(w.fate, w.result) {
-		w.woke, w.runs = true, w.check // the clock is read next
+		w.stint.Woke()
 	}
 	w.fate, w.reporting = 0, false
 	if w.job != nil { // the rest is cleared if nothing else is taken
