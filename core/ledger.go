@@ -67,7 +67,7 @@ func (s *scope) add(start Start, tasks []Task, inner context.Context) error {
 		case plain:
 			slots = append(slots, plainSlot(t, start))
 		default:
-			slots = append(slots, s.newJob(&Job{Run: t, Start: start}, t, nil, inner))
+			slots = append(slots, s.newJob(&Job{Run: t, Start: start}, t, nil, inner, !s.pool.plain))
 		}
 	}
 	return s.accept(slots)
@@ -110,13 +110,13 @@ func (s *scope) submit(jobs []Job, inner context.Context) error {
 		if a := jobs[i].async; a != nil {
 			of = a.promise
 		}
-		slots = append(slots, s.newJob(&jobs[i], jobs[i].Run, of, inner))
+		slots = append(slots, s.newJob(&jobs[i], jobs[i].Run, of, inner, true))
 	}
 	return s.accept(slots)
 }
 
-// submitAsync is submit for one job of Async, whose func is work.
-func (s *scope) submitAsync(j *Job, work any, of promise, inner context.Context) error {
+// submitAsync is submit for one job of Async, whose func is work, or of AsyncJob, which is timed.
+func (s *scope) submitAsync(j *Job, timed bool, work any, of promise, inner context.Context) error {
 	err := j.checkOptions()
 	if work == nil {
 		err = ErrNilTask
@@ -124,7 +124,7 @@ func (s *scope) submitAsync(j *Job, work any, of promise, inner context.Context)
 	if err != nil {
 		return s.refuse(1, nthTask(0, 1, j.Name, err))
 	}
-	one := [1]slot{s.newJob(j, work, of, inner)}
+	one := [1]slot{s.newJob(j, work, of, inner, timed || !s.pool.plain)}
 	return s.accept(one[:])
 }
 

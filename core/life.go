@@ -141,7 +141,7 @@ func (s *scope) ownContext(t Task) *job {
 	if s.shared.Load() == nil || s.isRoot() {
 		return nil
 	}
-	return &job{scope: s, work: t}
+	return &job{scope: s, work: t, started: untimed}
 }
 
 // leaveLifeLocked tells those who have asked that a plain task of a scope is over, if

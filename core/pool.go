@@ -134,14 +134,14 @@ func (p *Pool) Submit(jobs ...Job) error {
 	return p.root.submit(jobs, nil)
 }
 
-func (p *Pool) submitAsync(j *Job, work any, of promise) error {
+func (p *Pool) submitAsync(j *Job, timed bool, work any, of promise) error {
 	if !p.made() {
 		return ErrNoPool
 	}
 	if err := unstaged(j); err != nil {
 		return p.root.refuse(1, nthTask(0, 1, j.Name, err))
 	}
-	return p.root.submitAsync(j, work, of, nil)
+	return p.root.submitAsync(j, timed, work, of, nil)
 }
 
 // unstaged refuses a job that has to be staged.

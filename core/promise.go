@@ -32,11 +32,12 @@ type Adder interface{ Submit(jobs ...Job) error }
 // block. If the task is refused, the promise is settled with the refusal, which is
 // then found where it is awaited, and it is logged at Warn, as perhaps nobody awaits
 // it; AsyncJob returns it. The task's failure is
-// logged as any other is, whether it is awaited or not.
+// logged as any other is, whether it is awaited or not. No clock is read for it, as for
+// what Add takes; see Result.Waited.
 func Async[T any](to Adder, fn func(context.Context) (T, error)) *Promise[T] {
 	var job Job
 	p := new(Promise[T])
-	if err := submitAsync(to, &job, fn, p); err != nil {
+	if err := submitAsync(to, &job, false, fn, p); err != nil {
 		logUnawaited(to, fn, err)
 	}
 	return p
@@ -46,7 +47,7 @@ func Async[T any](to Adder, fn func(context.Context) (T, error)) *Promise[T] {
 // refusal, with which the promise is settled too.
 func AsyncJob[T any](to Adder, job Job, fn func(context.Context) (T, error)) (*Promise[T], error) {
 	p := new(Promise[T])
-	err := submitAsync(to, &job, fn, p)
+	err := submitAsync(to, &job, true, fn, p)
 	return p, err
 }
 
@@ -61,7 +62,7 @@ func (a *async) run(ctx context.Context) error { return a.promise.run(ctx, a.wor
 
 // submitAsync submits what AsyncJob was given. The engine is given the func as it
 // is, and any other Adder a Job whose Run can be called.
-func submitAsync[T any](to Adder, job *Job, fn func(context.Context) (T, error), p *Promise[T]) (err error) {
+func submitAsync[T any](to Adder, job *Job, timed bool, fn func(context.Context) (T, error), p *Promise[T]) (err error) {
 	job.Run = nil
 	var work any // none for a nil func
 	if fn != nil {
@@ -69,9 +70,9 @@ func submitAsync[T any](to Adder, job *Job, fn func(context.Context) (T, error),
 	}
 	switch to := to.(type) {
 	case *Pool:
-		err = to.submitAsync(job, work, p)
+		err = to.submitAsync(job, timed, work, p)
 	case Scope:
-		err = to.submitAsync(job, work, p)
+		err = to.submitAsync(job, timed, work, p)
 	case nil:
 		err = fmt.Errorf("taskpool: nil Adder, pass a *Pool or a Scope: %w", ErrNoPool)
 	default:

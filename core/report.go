@@ -40,7 +40,7 @@ type Result struct {
 	Err      error         // nil if it succeeded or was discarded
 	Value    any           // of Async, under KeepAll
 	Attempts int           // how many times it ran
-	Waited   time.Duration // from acceptance to the start of its last run; measured for Submit and when Hooks.Ended is set, else 0
+	Waited   time.Duration // from acceptance to the start of its last run; measured for Submit and AsyncJob, and when Config has a Timeout, Hooks.Run or Hooks.Ended, else 0
 	Ran      time.Duration // how long its last run took; measured as Waited is
 }
 
@@ -124,28 +124,32 @@ func (r *Report) count(f Fate, n int) {
 func describe(slot slot, f Fate, err error) Result {
 	r := Result{Name: nameOf(slot), Fate: f, Err: err, Attempts: 1}
 	j, ok := slot.(*job)
-	if ok {
-		r.Priority = j.priority
-		if f := j.full(); f != nil {
-			r.Lane = f.Lane
-		}
+	if !ok {
+		return r
 	}
-	switch {
-	case !ok, j.accepted == 0:
-	case j.started == 0:
-		r.Attempts, r.Waited = 0, time.Duration(ticks()-j.accepted)
-	default:
-		ended := ticks()
-		if failed := j.lastFailed(); failed != nil {
-			ended = failed.ended
-		}
-		r.Attempts = j.runs()
-		r.Waited, r.Ran = time.Duration(j.started-j.accepted), time.Duration(ended-j.started)
-		if j.promise != nil && f == FateSucceeded {
-			r.Value = j.promise.result()
-		}
+	r.Priority, r.Attempts = j.priority, j.runs()
+	if full := j.full(); full != nil {
+		r.Lane = full.Lane
+	}
+	if j.promise != nil && f == FateSucceeded {
+		r.Value = j.promise.result()
+	}
+	if j.timed() {
+		r.Waited, r.Ran = j.times()
 	}
 	return r
+}
+
+// times is how long a job that ends now has waited, and how long its last run took.
+func (j *job) times() (waited, ran time.Duration) {
+	ended := ticks()
+	if j.started == 0 {
+		return time.Duration(ended - j.accepted), 0
+	}
+	if failed := j.lastFailed(); failed != nil {
+		ended = failed.ended
+	}
+	return time.Duration(j.started - j.accepted), time.Duration(ended - j.started)
 }
 
 // describeUnrun is describe for a task that never ran.

@@ -13,6 +13,8 @@ func (j *job) takenLocked(p *Pool) *job {
 	case j.fate != 0:
 	case p.phase.Load() == phaseClosed:
 		j.giveUpLocked()
+	case !j.timed():
+		j.started = untimed
 	case f == nil:
 		j.started = ticks()
 	case f.missesInLaneLocked(p):

@@ -12,7 +12,7 @@ type Run struct {
 	Start    Start         // what it was staged for
 	Priority Priority      // PriorityNormal if it is not a Job
 	Attempt  int           // from 1
-	Waited   time.Duration // from acceptance to the start of this run; 0 for a plain task that no hook watches
+	Waited   time.Duration // from acceptance to the start of this run; measured as Result.Waited is
 }
 
 // RunOf tells of the run that ctx was given to, or that ctx is derived from: for
@@ -20,19 +20,22 @@ type Run struct {
 // for a context that is no task's.
 //
 // What was given to Add, AfterResponse, OnSuccess or OnFailure is a plain task,
-// which costs less because nothing is noted of it: it is told its attempt alone, which
-// is the first, unless Config has a Timeout, Hooks.Run or Hooks.Ended.
+// which costs less because nothing is noted of it: unless Config has a Timeout,
+// Hooks.Run or Hooks.Ended, it need not be told more than its attempt, which is the first.
 func RunOf(ctx context.Context) (r Run, ok bool) {
 	if ctx == nil || taskOf(ctx) == nil {
 		return Run{}, false
 	}
 	j := jobOf(ctx)
-	if j == nil || j.accepted == 0 { // which no hook watches
+	if j == nil {
 		return Run{Attempt: 1}, true
 	}
 	r = Run{
 		Name: nameOf(j), Start: j.start, Priority: j.priority,
-		Attempt: j.runs(), Waited: time.Duration(j.started - j.accepted),
+		Attempt: j.runs(),
+	}
+	if j.timed() {
+		r.Waited = time.Duration(j.started - j.accepted)
 	}
 	if f := j.full(); f != nil {
 		r.Lane = f.Lane

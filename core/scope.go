@@ -78,11 +78,11 @@ func (s Scope) Submit(jobs ...Job) error {
 	return s.scope.submit(jobs, s.inner())
 }
 
-func (s Scope) submitAsync(j *Job, work any, of promise) error {
+func (s Scope) submitAsync(j *Job, timed bool, work any, of promise) error {
 	if s.scope == nil {
 		return ErrNoScope
 	}
-	return s.scope.submitAsync(j, work, of, s.inner())
+	return s.scope.submitAsync(j, timed, work, of, s.inner())
 }
 
 // inner is the context whose values the tasks added through this Scope get; nil

@@ -28,8 +28,8 @@ type job struct {
 	inner     context.Context // whose values it gets; nil for the scope's own
 	work      any             // a Task, the func that Async was given, or the *fullJob that this is a part of
 	promise   promise         // nil if it is not of Async
-	accepted  int64           // ticks; 0 if it is a plain task that has a job for its context alone
-	started   int64           // ticks of the last run; 0 if it never ran
+	accepted  int64           // ticks; 0 if it is not timed
+	started   int64           // ticks of the last run; 0 if it never ran, untimed if it is not timed
 	lifeState atomic.Uint32   // see life.go
 	fate      Fate            // decided without another run; 0 else
 	start     Start
@@ -64,9 +64,13 @@ const (
 	waitsRetry
 )
 
+// untimed is when a job last started that is not timed.
+const untimed = 1
+
 // newJob makes a job of what was submitted. With Async, work is the func that it
-// was given; else j.Run.
-func (s *scope) newJob(j *Job, work any, of promise, inner context.Context) *job {
+// was given; else j.Run. Only what is timed has the clock read for it, which would be
+// a fifth of what a future takes. A job with options is.
+func (s *scope) newJob(j *Job, work any, of promise, inner context.Context, timed bool) *job {
 	var n *job
 	if j.light() && s.pool.config.Timeout <= 0 {
 		n = &job{work: work}
@@ -78,8 +82,11 @@ func (s *scope) newJob(j *Job, work any, of promise, inner context.Context) *job
 		}
 		n = &f.job
 	}
-	n.scope, n.inner, n.promise, n.accepted = s, s.inherit(inner), of, ticks()
+	n.scope, n.inner, n.promise = s, s.inherit(inner), of
 	n.start, n.priority = j.Start, j.Priority
+	if timed {
+		n.accepted = ticks()
+	}
 	return n
 }
 
@@ -88,6 +95,9 @@ func (j *job) full() *fullJob {
 	f, _ := j.work.(*fullJob)
 	return f
 }
+
+// timed reports whether it is known when the job was accepted and when it started.
+func (j *job) timed() bool { return j.accepted != 0 }
 
 // runs is how often the job has run, the run that it is in included.
 func (j *job) runs() int {

@@ -112,20 +112,21 @@ func (p *Pool) Snapshot(limit int) Snapshot {
 
 // infoLocked tells what the worker runs.
 func (w *worker) infoLocked(now int64) TaskInfo {
-	if w.job != nil && w.job.accepted != 0 {
-		info := w.job.infoLocked(now)
-		info.State = StateRunning
-		if w.job.started != 0 {
-			info.Waited, info.Ran = time.Duration(w.job.started-w.job.accepted), time.Duration(now-w.job.started)
-		}
-		return info
-	}
+	info := TaskInfo{Attempt: 1}
 	since := w.seen.Load()
+	if w.job != nil {
+		info = w.job.infoLocked(now)
+		if w.job.timed() && w.job.started != 0 {
+			since = w.job.started
+			info.Waited = time.Duration(since - w.job.accepted)
+		}
+	}
 	if since == 0 {
 		since = now
 		w.seen.Store(since)
 	}
-	return TaskInfo{State: StateRunning, Attempt: 1, Ran: time.Duration(now - since)}
+	info.State, info.Ran = StateRunning, time.Duration(now-since)
+	return info
 }
 
 // unseen is called when the worker goes on to another task. While nobody looks it
@@ -139,7 +140,9 @@ func (w *worker) unseen() {
 func (j *job) infoLocked(now int64) TaskInfo {
 	info := TaskInfo{
 		Start: j.start, Priority: j.priority, Attempt: max(j.runs(), 1), Err: j.lastErr(),
-		Waited: time.Duration(now - j.accepted),
+	}
+	if j.timed() {
+		info.Waited = time.Duration(now - j.accepted)
 	}
 	if f := j.full(); f != nil {
 		info.Lane = f.Lane
@@ -154,7 +157,8 @@ func (p place) infoLocked(now int64, at time.Time) TaskInfo {
 	if j != nil {
 		info = j.infoLocked(now)
 		info.Attempt = j.runs() + 1
-	} else if p.line != nil && p.line.oldest() != 0 {
+	}
+	if timed := j != nil && j.timed(); !timed && p.line != nil && p.line.oldest() != 0 {
 		info.Waited = time.Duration(now - p.line.oldest())
 	}
 	info.State = p.state
