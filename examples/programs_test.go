@@ -21,6 +21,9 @@ import (
 // programs are the folders of the programs: the same service on each framework, so the same tests.
 var programs = []string{"nethttp", "gin", "echo", "echo5", "fiber", "fiber3"}
 
+// tour are the folders of the small programs, each of which shows one thing.
+var tour = []string{"durable", "fanout", "lambda", "migrate", "ratelimit"}
+
 const fine = `{"customer":"ada","item":"tea","quantity":2}`
 
 func TestPrograms(t *testing.T) {
