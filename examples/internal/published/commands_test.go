@@ -55,6 +55,7 @@ func TestCommandsExist(t *testing.T) {
 	dir := root(t)
 	help := output(t, dir, nil, "make", "--no-print-directory", "help")
 	checked := map[string]bool{} // commands that several documents give
+	usages := map[string]string{}
 	n := 0
 	for _, d := range documents(t) {
 		for _, c := range d.commands() {
@@ -69,7 +70,7 @@ func TestCommandsExist(t *testing.T) {
 			case words[0] == "go" && len(words) > 1:
 				c.checkGo(t, dir, words[1:])
 			case strings.HasPrefix(words[0], ".bin/"):
-				c.checkBuilt(t, dir, words)
+				c.checkBuilt(t, dir, words, usages)
 			case words[0] == "benchstat": // somebody else's
 			default:
 				c.errorf(t, "this test does not know how to check %q", c.text)
@@ -147,8 +148,9 @@ func (s snippet) checkGo(t *testing.T, dir string, args []string) {
 	}
 }
 
-// checkBuilt checks a program that make builds into .bin: that a target does, and that it knows the flags.
-func (s snippet) checkBuilt(t *testing.T, dir string, words []string) {
+// checkBuilt checks a program that make builds into .bin: that a target does, and that it knows the flags. The usages
+// are those of the programs that have been asked.
+func (s snippet) checkBuilt(t *testing.T, dir string, words []string, usages map[string]string) {
 	t.Helper()
 	name := strings.TrimPrefix(words[0], ".bin/")
 	plan, _, err := try(t, dir, nil, "make", "--no-print-directory", "-n", name)
@@ -156,10 +158,13 @@ func (s snippet) checkBuilt(t *testing.T, dir string, words []string) {
 		s.errorf(t, "no make %s that builds %s", name, words[0])
 		return
 	}
-	pkg := filepath.Dir(filepath.Join(dir, s.path)) // the document stands beside what it is about
-	_, usage, err := try(t, pkg, nil, "go", "run", "./cmd/"+name, "-h")
-	if err != nil {
-		s.errorf(t, "%s -h: %v\n%s", name, err, usage)
+	program := filepath.Join(filepath.Dir(filepath.Join(dir, s.path)), "cmd", name) // the document stands beside what it is about
+	usage, asked := usages[program]
+	if !asked {
+		if _, usage, err = try(t, filepath.Dir(program), nil, "go", "run", "./"+name, "-h"); err != nil {
+			s.errorf(t, "%s -h: %v\n%s", name, err, usage)
+		}
+		usages[program] = usage
 	}
 	for _, word := range words[1:] {
 		if regexp.MustCompile(`^-[a-z]`).MatchString(word) && !strings.Contains(usage, "  "+word+" ") && !strings.Contains(usage, "  "+word+"\n") {
