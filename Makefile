@@ -51,7 +51,7 @@ alone: go ## vet each module as its users get it, without the workspace, and tes
 
 newest: go cc ## test Fiber on the newest fasthttp (fiber/fasthttp-newest.mod) and the newest peers (core/bench/newest.mod), which need Go 1.26
 	cd fiber && GOWORK=off $(GO) test -race -vet=off -modfile=fasthttp-newest.mod ./...
-	cd core/bench && GOWORK=off $(GO) test -modfile=newest.mod ./... # with the race detector they are tested in the workspace
+	cd core/bench && GOWORK=off $(GO) test -modfile=newest.mod . ./cmd/... # lanes has no newer peers; make race tests all of them in the workspace
 
 lint: $(LINT_BIN) ## golangci-lint with the checks of go vet, at a pinned version that is installed into .bin
 	GOGC=400 $(LINT_BIN) run --config .golangci.yml $(PACKAGES)
