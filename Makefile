@@ -10,6 +10,8 @@ ARGS        ?=
 POSTGRES    := $(CURDIR)/core/riverpool/testdata/postgres
 AT_ONCE     ?= 4
 ALONE       ?= short
+# SQLite is C that was translated to Go, many times as slow where the race detector looks at each of its accesses.
+RACE        := -race -vet=off '-gcflags=modernc.org/sqlite/lib=-race=false'
 LINT        := v2.15.0
 VULN        := v1.9.0
 LINT_BIN    := .bin/golangci-lint-$(LINT)
@@ -33,10 +35,10 @@ test: go ## run the tests of every module, with a Postgres of their own if there
 
 race: go cc ## run the tests of every module under the race detector, but for those of other processes, which it does not see
 	$(GO) test -run 'Model|BuildsNoChain|LeaveNothingBehind' ./core # in full; the detector is shown a part of them
-	$(POSTGRES) $(GO) test -race -vet=off $(PACKAGES)
+	$(POSTGRES) $(GO) test $(RACE) $(PACKAGES)
 
 chaos: go cc ## the long form of the tests that break things at random, under the race detector: about 17 minutes, ten of them a soak (CHAOS_SOAK=30s shortens it)
-	CHAOS=1 $(POSTGRES) $(GO) test -race -count=1 -timeout 60m -v -run Chaos $(PACKAGES)
+	CHAOS=1 $(POSTGRES) $(GO) test $(RACE) -count=1 -timeout 60m -v -run Chaos $(PACKAGES)
 
 ci: fmt lint tidy-check alone newest race docs-check ## all that a change has to pass
 
@@ -50,7 +52,7 @@ alone: go ## vet each module as its users get it, without the workspace, and tes
 	GO=$(GO) ALONE='$(ALONE)' $(POSTGRES) .ci/alone $(filter-out core/bench,$(MODULES)) # nobody builds that so: make bench takes newest.mod, which make newest tests
 
 newest: go cc ## test Fiber on the newest fasthttp (fiber/fasthttp-newest.mod) and the newest peers (core/bench/newest.mod), which need Go 1.26
-	cd fiber && GOWORK=off $(GO) test -race -vet=off -modfile=fasthttp-newest.mod ./...
+	cd fiber && GOWORK=off $(GO) test $(RACE) -modfile=fasthttp-newest.mod ./...
 	cd core/bench && GOWORK=off $(GO) test -modfile=newest.mod . ./cmd/... # lanes has no newer peers; make race tests all of them in the workspace
 
 lint: $(LINT_BIN) ## golangci-lint with the checks of go vet, at a pinned version that is installed into .bin

@@ -47,7 +47,7 @@ func build(t *testing.T, program string) (binary string) {
 	binaries.once.Do(func() {
 		args := []string{"build", "-ldflags=-w", "-o", binaries.dir} // -w: nobody debugs them, and they are linked in three quarters of the time
 		if raceEnabled {
-			args = append(args, "-race")
+			args = append(args, "-race", "-gcflags=modernc.org/sqlite/lib=-race=false") // as make race does
 		}
 		for _, name := range slices.Concat(programs, tour) {
 			args = append(args, "./"+name)
