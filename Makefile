@@ -40,7 +40,8 @@ race: go cc ## run the tests of every module under the race detector, but for th
 chaos: go cc ## the long form of the tests that break things at random, under the race detector: about 17 minutes, ten of them a soak (CHAOS_SOAK=30s shortens it)
 	CHAOS=1 $(POSTGRES) $(GO) test $(RACE) -count=1 -timeout 60m -v -run Chaos $(PACKAGES)
 
-ci: fmt lint tidy-check alone newest race docs-check ## all that a change has to pass
+ci: fmt $(LINT_BIN) ## all that a change has to pass: lint, tidy-check, alone, newest, race and docs-check
+	MAKE='$(MAKE)' .ci/all
 
 fmt: go ## check that every file is formatted
 	@files=$$(gofmt -l $(MODULES)); test -z "$$files" || { echo "not formatted, run gofmt -w:"; echo "$$files"; exit 1; }
