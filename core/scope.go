@@ -23,8 +23,8 @@ func FromContext(ctx context.Context) Scope {
 	}
 	s := scopeOf(ctx)
 	if s == nil && ctx != nil {
-		kept, _ := ctx.Value(ContextKey).(Scope)
-		s = kept.scope
+		in, _ := ctx.Value(ContextKey).(context.Context)
+		s = scopeOf(in)
 	}
 	if s == nil {
 		return Scope{}

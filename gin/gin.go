@@ -39,8 +39,8 @@ func Middleware(src taskpool.Source) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		x, view, r := httppool.Begin(src, c.Writer, c.Request)
 		x.Reused(gin.ContextKey)
-		if s := x.Scope(); s.Pool() != nil {
-			c.Set(taskpool.ContextKey, s) // c answers for its own keys alone, unless Engine.ContextWithFallback is set
+		if ctx := r.Context(); x.Scope().Pool() != nil {
+			c.Set(taskpool.ContextKey, ctx) // c answers for its own keys alone, unless Engine.ContextWithFallback is set
 		}
 		w := &writer{c.Writer, x, view}
 		// They stay: what is outside may still write, and be observed.
