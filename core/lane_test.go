@@ -213,7 +213,7 @@ func TestPoolTakesACopyOfItsLanes(t *testing.T) {
 
 // Names may be many, as where each customer has a lane: nothing is left of them.
 func TestUnconfiguredLanesLeaveNothingBehind(t *testing.T) {
-	const names = 100_000
+	const names = 20_000
 	p := newPool(taskpool.Config{Workers: 2, QueueLimit: -1, Lanes: map[string]taskpool.Lane{"api": {Limit: 1}}})
 	heap := func() uint64 {
 		runtime.GC()
