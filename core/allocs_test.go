@@ -27,7 +27,7 @@ func TestScopesAndJobsAreLight(t *testing.T) {
 			_, s := begin(p, context.Background())
 			s.Returned(taskpool.Outcome{})
 			return nil
-		}, allocs: 1, bytes: 352},
+		}, allocs: 1, bytes: 288},
 		{name: "a plain task", add: func(_ *taskpool.Pool, s, _ taskpool.Scope) error {
 			return s.Add(task)
 		}},

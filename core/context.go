@@ -168,11 +168,6 @@ type runContext struct {
 	job *job
 }
 
-// ContextKey is under which an adapter puts the Scope into a framework's own context
-// if that answers no other keys than strings, as Gin's does: FromContext looks there
-// too.
-const ContextKey = "github.com/elite-libs/taskpool"
-
 // scopeOf is the scope that ctx belongs to, or nil.
 func scopeOf(ctx context.Context) *scope {
 	if ctx == nil {

@@ -80,21 +80,6 @@ func joinScope(ctx context.Context, on func(*Pool) bool) (x Exchange, joins bool
 
 func anyPool(*Pool) bool { return true }
 
-// Reused names a key that only the framework's own contexts answer, and what is
-// derived from them: adapters of frameworks that reuse their contexts call it
-// right after Begin. Where a scope is then taken from such a context, its tasks
-// get the values of the context that Begin was given instead, and if that is one
-// too, none: they would read another request's.
-func (x Exchange) Reused(key any) {
-	if x.scope == nil || x.joined != nil {
-		return
-	}
-	x.scope.reused = key
-	if x.scope.request.Value(key) != nil {
-		x.scope.valueless = true
-	}
-}
-
 // Returned tells that the handler chain has returned or panicked: adapters call
 // it. What o does not know may be zero; that the deadline has passed is taken from the
 // request's context. Why else that has ended is the adapter's to say, in
@@ -110,11 +95,10 @@ func (x Exchange) Returned(o Outcome) bool {
 	}
 	s := x.scope
 	p := s.pool
-	o.Release, o.Vetoed = 0, nil
 	if s.open() {
 		o.Expired = o.Expired || errors.Is(s.request.Err(), context.DeadlineExceeded)
 		if p.phase.Load() == phaseOpen && s.stage.leave() {
-			s.outcome = o
+			s.tell(o)
 			s.stage.Store(stageReturned)
 			return false
 		}
@@ -124,9 +108,9 @@ func (x Exchange) Returned(o Outcome) bool {
 	if at := s.stage.Load(); at == stageLeaving || at >= stageSent {
 		return false
 	}
-	was, first := s.outcome, s.open()
-	o.Vetoed, o.Expired, o.Disconnected = was.Vetoed, was.Expired || o.Expired, was.Disconnected || o.Disconnected
-	s.outcome = o
+	was, first := s.told, s.open()
+	o.Expired, o.Disconnected = was.expired || o.Expired, was.disconnected || o.Disconnected
+	s.tell(o)
 	switch {
 	case first && s.hadTasks:
 		s.returnedLocked()

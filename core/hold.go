@@ -121,7 +121,7 @@ func (x Exchange) Held() bool {
 // discarded as the outcome says.
 func (s *scope) stagedStartLocked() bool {
 	for slot := range s.staged.all() {
-		if _, _, start := unpack(slot); s.outcome.starts(start) {
+		if _, _, start := unpack(slot); s.toldLocked().starts(start) {
 			return true
 		}
 	}

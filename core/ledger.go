@@ -10,32 +10,40 @@ import (
 // A scope is what Scope stands for. It is one allocation, so its size counts.
 type scope struct {
 	pool      *Pool
-	request   context.Context // what Begin was given
-	reused    any             // see Scope.Reused
-	valueless bool            // request is the framework's to reuse: tasks do not see its values
-	refused   bool            // begun after Done
-	stage     stage
+	request   context.Context      // what Begin was given
 	shared    atomic.Pointer[life] // of its plain tasks; nil as long as nobody has asked
+	stage     stage
+	framework framework // which uses its contexts again; none for most
+	valueless bool      // request is the framework's to use again: tasks do not see its values
+	refused   bool      // begun after Done
 
 	// What follows is protected by pool.mu.
 	hadTasks   bool
-	hijacked   bool  // its handler is not waited for
-	live       int32 // started and not ended: queued or running
+	hijacked   bool         // its handler is not waited for
+	fates      tally[uint8] // what these have no room for is in extras
+	live       int32        // started and not ended: queued or running
 	running    int32
 	lent       int32 // of the running ones, how many have lent their slot
 	loans      int32 // waits in the name of one of them, a finished one's included
-	fates      tally[int32]
+	told       told  // written without the lock while the stage is stageLeaving
 	line       line
 	staged     fifo
 	extras     *extras // made when used
-	outcome    Outcome
-	settled    *latch // opened when live becomes 0; nil if nobody waits
-	prev, next *scope // in pool.handling, then pool.returned
-	due        int64  // ticks at which the sweep releases it
+	settled    *latch  // opened when live becomes 0; nil if nobody waits
+	prev, next *scope  // in pool.handling, then pool.returned
+	due        int64   // ticks at which the sweep releases it
+}
+
+// told is the outcome of a request as its adapter tells it.
+type told struct {
+	err                             error
+	status                          int32
+	panicked, disconnected, expired bool
 }
 
 // An extras is what few scopes need.
 type extras struct {
+	vetoed  error          // what Fail was given
 	fates   *tally[uint64] // what the scope's own counts have no room for
 	side    *[levels]line  // for other priorities than Normal
 	results []Result
@@ -195,7 +203,7 @@ func (s *scope) admitLocked(n int) error {
 func (s *scope) startLocked(slot slot) {
 	p := s.pool
 	t, j, start := unpack(slot)
-	if start != StartNow && !s.outcome.starts(start) {
+	if start != StartNow && !s.toldLocked().starts(start) {
 		if p.config.Hooks.Ended == nil {
 			if s.countLocked(FateDiscarded) {
 				s.keepLocked(describeUnrun(slot, FateDiscarded, nil))
@@ -276,7 +284,7 @@ func (s *scope) extrasLocked() *extras {
 // countLocked counts one fate, in the scope and the pool, and reports whether
 // its result is to be kept.
 func (s *scope) countLocked(f Fate) (keep bool) {
-	if s.fates[f]++; s.fates[f] == math.MaxInt32 {
+	if s.fates[f]++; s.fates[f] == math.MaxUint8 {
 		s.carryLocked(f)
 	}
 	s.pool.fates[f]++

@@ -53,3 +53,36 @@ func limitsOf(t *testing.T, n int, d time.Duration, resized bool) {
 	equal(t, "fates", countsOf(r).sum(), int(accepted))
 	balanced(t, p)
 }
+
+// A scope has little room for its counts, and carries what it has no room for.
+func TestCountsOfAScopeAreExactHoweverManyItStarts(t *testing.T) {
+	for _, n := range []int{254, 255, 256, 511, 70_000} {
+		p := newPool(taskpool.Config{Workers: 2, QueueLimit: -1, Results: taskpool.KeepNone, Logger: logger(new(logbook))})
+		_, s := begin(p, context.Background())
+		for range n {
+			must(t, s.Add(nop))
+		}
+		must(t, s.Add(failing))
+		r, err := s.Drain(context.Background())
+		must(t, err)
+		equal(t, "succeeded", r.Succeeded, n)
+		equal(t, "failed", r.Failed, 1)
+		finish(s, taskpool.Outcome{Status: 200}, taskpool.ReleaseFlushed)
+		equal(t, "of the pool", done(t, p).Succeeded, n)
+	}
+}
+
+// A status is whatever an adapter says it is.
+func TestStatusIsAnyNumber(t *testing.T) {
+	for status, want := range map[int]int{math.MinInt: math.MinInt32, -1: -1, 399: 399, 400: 400, math.MaxInt32: math.MaxInt32, math.MaxInt: math.MaxInt32} {
+		p := newPool(taskpool.Config{})
+		_, s := begin(p, context.Background())
+		must(t, s.OnSuccess(nop))
+		finish(s, taskpool.Outcome{Status: status, Err: errTask}, taskpool.ReleaseFlushed)
+		got, known := s.Outcome()
+		if !known || got.Status != want || got.Err != errTask || got.Success() != (status < 400) {
+			t.Errorf("status %d: got %+v, %v", status, got, known)
+		}
+		done(t, p)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +29,8 @@ var (
 // quota when its window passes as a retry comes back, one that waits for a quota to
 // fill when its window has passed.
 var modelSeeds = []uint64{34, 207, 473, 12811127056914449588, 1315433654015513236, 8761226379757324841}
+
+var modelRuns uint64 // in this process
 
 // Random schedules of everything that can be done with a pool, step by step,
 // beside the model: after each step, at rest, the pool's numbers, what runs, what
@@ -59,6 +62,11 @@ func TestChaosPoolDoesWhatTheModelDoes(t *testing.T) {
 	first, n := uint64(1), uint64(600)
 	if testing.Short() || underRace { // make ci plays all of them without the detector, which takes ten times as long
 		n = 150
+	}
+	if runs, _ := strconv.ParseUint(flag.Lookup("test.count").Value.String(), 10, 64); runs > 1 { // each plays others
+		n = max(n/runs, 10)
+		first += n * modelRuns
+		modelRuns++
 	}
 	start, limit := time.Now(), *modelFor
 	if limit == 0 && inFull() {

@@ -29,7 +29,7 @@ func (f Fate) String() string { return enumName("Fate", fateNames[:], int(f)) }
 func (f Fate) MarshalText() ([]byte, error) { return enumText("Fate", fateNames[:], int(f)) }
 
 // tally counts fates; the index is the Fate.
-type tally[N int32 | uint64] [len(fateNames)]N
+type tally[N uint8 | uint64] [len(fateNames)]N
 
 // A Result is what became of one task.
 type Result struct {

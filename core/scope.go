@@ -23,8 +23,7 @@ func FromContext(ctx context.Context) Scope {
 	}
 	s := scopeOf(ctx)
 	if s == nil && ctx != nil {
-		kept, _ := ctx.Value(ContextKey).(Scope)
-		s = kept.scope
+		s = foundIn(ctx)
 	}
 	if s == nil {
 		return Scope{}
@@ -88,7 +87,7 @@ func (s Scope) submitAsync(j *Job, timed bool, work any, of promise) error {
 // inner is the context whose values the tasks added through this Scope get; nil
 // for the scope's own.
 func (s Scope) inner() context.Context {
-	if s.ctx == nil || s.scope.reused != nil && s.ctx.Value(s.scope.reused) != nil {
+	if s.ctx == nil || s.scope.framework.owns(s.ctx) {
 		return s.scope.copied(nil) //nolint:staticcheck // what nil stands for it says
 	}
 	return s.scope.copied(s.ctx)
@@ -104,8 +103,11 @@ func (s Scope) Fail(err error) {
 	p := s.scope.pool
 	p.lock()
 	defer p.mu.Unlock()
-	if s.scope.stage.useLocked() && s.scope.outcome.Vetoed == nil {
-		s.scope.outcome.Vetoed = err
+	if !s.scope.stage.useLocked() {
+		return
+	}
+	if of := s.scope.extrasLocked(); of.vetoed == nil {
+		of.vetoed = err
 	}
 }
 

@@ -203,7 +203,7 @@ func TestZeroScopeAnswersErrNoScope(t *testing.T) {
 	equal(t, "Scope", x.Scope(), s)
 	equal(t, "Returned", x.Returned(taskpool.Outcome{}), false)
 	x.Sent(taskpool.ReleaseFlushed)
-	x.Reused(frameworkKey{})
+	x.Reused(frameworkKey{}, nil)
 	equal(t, "Held", x.Held(), false)
 	x.Hold()
 	_, known := s.Outcome()

@@ -1,6 +1,9 @@
 package taskpool
 
-import "sync/atomic"
+import (
+	"math"
+	"sync/atomic"
+)
 
 // A stage is how far a request has come. It only goes forward, and under the
 // pool's lock but for two steps: most requests add nothing, and their handlers
@@ -71,9 +74,27 @@ func (s *scope) listLocked() {
 
 // outcomeLocked is the outcome of a request whose response is sent.
 func (s *scope) outcomeLocked() Outcome {
-	o := s.outcome
+	o := s.toldLocked()
 	o.Release = Release(s.stage.Load() - stageSent)
 	return o
+}
+
+// toldLocked is what is known of the outcome so far.
+func (s *scope) toldLocked() Outcome {
+	o := Outcome{
+		Status: int(s.told.status), Err: s.told.err,
+		Panicked: s.told.panicked, Disconnected: s.told.disconnected, Expired: s.told.expired,
+	}
+	if s.extras != nil {
+		o.Vetoed = s.extras.vetoed
+	}
+	return o
+}
+
+// tell notes what an adapter tells. A status is an int, which needs no more room than this.
+func (s *scope) tell(o Outcome) {
+	status := int32(min(max(o.Status, math.MinInt32), math.MaxInt32))
+	s.told = told{o.Err, status, o.Panicked, o.Disconnected, o.Expired}
 }
 
 func (s *scope) sentLocked(r Release) {

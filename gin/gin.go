@@ -17,6 +17,7 @@ import (
 	"bufio"
 	"net"
 	"net/http"
+	"reflect"
 
 	taskpool "github.com/elite-libs/taskpool/core"
 	httppool "github.com/elite-libs/taskpool/nethttp"
@@ -38,10 +39,7 @@ import (
 func Middleware(src taskpool.Source) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		x, view, r := httppool.Begin(src, c.Writer, c.Request)
-		x.Reused(gin.ContextKey)
-		if s := x.Scope(); s.Pool() != nil {
-			c.Set(taskpool.ContextKey, s) // c answers for its own keys alone, unless Engine.ContextWithFallback is set
-		}
+		x.Reused(gin.ContextKey, find)
 		w := &writer{c.Writer, x, view}
 		// They stay: what is outside may still write, and be observed.
 		c.Writer, c.Request = w, r
@@ -57,6 +55,42 @@ func Middleware(src taskpool.Source) gin.HandlerFunc {
 		c.Next()
 		panicked = false
 	}
+}
+
+// find is the scope in a context of Gin, which answers for its own keys alone, unless
+// Engine.ContextWithFallback is set. Who makes it the request's, or what is derived from
+// it, hides what Begin returned, and then only the writer knows.
+func find(value any) taskpool.Scope {
+	c, ok := value.(*gin.Context)
+	if !ok {
+		return taskpool.Scope{}
+	}
+	for w := http.ResponseWriter(c.Writer); w != nil; w = below(w) {
+		if w, ok := w.(*writer); ok && w.x.Scope().Pool() != nil {
+			return w.x.Scope()
+		}
+	}
+	if c.Request == nil || c.Request.Context().Value(gin.ContextKey) != nil { // which would ask us again
+		return taskpool.Scope{}
+	}
+	return taskpool.FromContext(c.Request.Context())
+}
+
+// below is the writer that w wraps; nil if it wraps none. Most that wrap Gin's embed it
+// and have no Unwrap.
+func below(w http.ResponseWriter) http.ResponseWriter {
+	if u, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
+		return u.Unwrap()
+	}
+	v := reflect.Indirect(reflect.ValueOf(w))
+	if v.Kind() != reflect.Struct {
+		return nil
+	}
+	if v = v.FieldByName("ResponseWriter"); !v.IsValid() || !v.CanInterface() {
+		return nil
+	}
+	of, _ := v.Interface().(http.ResponseWriter)
+	return of
 }
 
 // From returns the scope of a request; the zero Scope if Middleware is not

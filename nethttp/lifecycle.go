@@ -28,7 +28,7 @@ func Begin(src taskpool.Source, w http.ResponseWriter, r *http.Request) (Exchang
 	if src == nil || r.ProtoMajor == 2 && r.Method == "PRI" {
 		return Exchange{}, w, r
 	}
-	o := &observer{base: w, ctx: r.Context(), proto: r.ProtoMajor, began: time.Now()}
+	o := &observer{base: w, ctx: r.Context(), proto: uint8(r.ProtoMajor)}
 	ctx, exchange := src.Begin((*lookups)(o))
 	o.exchange = exchange
 	o.conn, _ = o.ctx.Value(connKey{}).(*conn)
@@ -38,6 +38,9 @@ func Begin(src taskpool.Source, w http.ResponseWriter, r *http.Request) (Exchang
 			o.proto = 2 // what is still served on it is h2c, which calls the request that began it HTTP/1
 		}
 		o.conn.server.enter()
+	}
+	if o.conn == nil || o.conn.srv == nil || o.conn.srv.WriteTimeout > 0 { // else nobody asks
+		o.began = time.Now()
 	}
 	o.hand(r, r.WithContext(ctx)) // inlined, so that its own copy stays on the stack
 	return Exchange{o}, o.view(), &o.request
@@ -51,11 +54,12 @@ func (x Exchange) Scope() taskpool.Scope {
 	return x.o.exchange.Scope()
 }
 
-// Reused names a key that only the framework's own contexts answer: see
+// Reused names a key that only the framework's own contexts answer, and may find the
+// scope in them: see
 // taskpool.Exchange.Reused.
-func (x Exchange) Reused(key any) {
+func (x Exchange) Reused(key any, find func(value any) taskpool.Scope) {
 	if x.o != nil {
-		x.o.exchange.Reused(key)
+		x.o.exchange.Reused(key, find)
 	}
 }
 

@@ -57,12 +57,18 @@ func same[M ~map[string][]string](a, b M) bool {
 
 // otherValues are the path values that SetPathValue has set, as chi does. Nothing
 // else tells that there are any: PathValue has to be asked by name.
-var otherValues, hasOtherValues = reflect.TypeFor[http.Request]().FieldByName("otherValues")
+var otherValues = func() (index int) {
+	f, ok := reflect.TypeFor[http.Request]().FieldByName("otherValues")
+	if !ok || f.Type.Kind() != reflect.Map {
+		return -1
+	}
+	return f.Index[0]
+}()
 
 // pathValues is how many there are; 0 if another version of net/http keeps them elsewhere.
 func pathValues(r *http.Request) int {
-	if !hasOtherValues || otherValues.Type.Kind() != reflect.Map {
+	if otherValues < 0 {
 		return 0
 	}
-	return reflect.ValueOf(r).Elem().FieldByIndex(otherValues.Index).Len()
+	return reflect.ValueOf(r).Elem().Field(otherValues).Len()
 }

@@ -18,7 +18,7 @@ type server struct {
 
 	seen  atomic.Bool  // there has been a connection
 	open  atomic.Int64 // connections now, not counting those that were hijacked
-	fresh sync.Map     // those of them that have never sent a byte
+	fresh atomic.Int64 // those of them that have never sent a byte
 
 	conns sync.Map // net.Conn to *conn
 
@@ -65,6 +65,7 @@ func (s *server) hook(srv *http.Server) {
 			return ctx
 		}
 		c := &conn{server: s, base: ctx}
+		c.srv, _ = ctx.Value(http.ServerContextKey).(*http.Server)
 		s.conns.Store(nc, c)
 		return context.WithValue(ctx, connKey{}, c)
 	}
@@ -72,38 +73,50 @@ func (s *server) hook(srv *http.Server) {
 		if userState != nil {
 			userState(nc, state)
 		}
-		s.count(nc, state)
-		if state == http.StateNew || state == http.StateActive || !reflect.TypeOf(nc).Comparable() {
-			return
-		}
-		if v, ok := s.conns.Load(nc); ok {
-			c, ended := v.(*conn), state != http.StateIdle
-			if ended {
-				s.conns.Delete(nc)
-			}
-			if state == http.StateHijacked {
-				c.hijacked.Store(true)
-			}
-			c.sent(ended)
-		}
+		s.changed(nc, state)
 	}
 }
 
-func (s *server) count(nc net.Conn, state http.ConnState) {
-	keyable := reflect.TypeOf(nc).Comparable()
+// changed is told of each change of a connection's state, of which the goroutine that
+// serves it makes all but the first.
+func (s *server) changed(nc net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		s.seen.Store(true)
 		s.open.Add(1)
-		if keyable {
-			s.fresh.Store(nc, nil)
+	case http.StateActive:
+		if s.fresh.Load() == 0 { // it is none of them, as most are not: nothing need be looked up
+			return
 		}
-		return
 	case http.StateClosed, http.StateHijacked:
 		s.open.Add(-1)
 	}
-	if keyable {
-		s.fresh.Delete(nc)
+	if !reflect.TypeOf(nc).Comparable() {
+		return
+	}
+	v, ok := s.conns.Load(nc)
+	if !ok {
+		return
+	}
+	c := v.(*conn)
+	if state == http.StateNew {
+		c.fresh.Store(true)
+		s.fresh.Add(1)
+		return
+	}
+	if c.fresh.Load() {
+		c.fresh.Store(false)
+		s.fresh.Add(-1)
+	}
+	switch state {
+	case http.StateIdle:
+		c.sent(false)
+	case http.StateClosed, http.StateHijacked:
+		s.conns.Delete(nc)
+		if state == http.StateHijacked {
+			c.hijacked.Store(true)
+		}
+		c.sent(true)
 	}
 }
 
@@ -111,9 +124,7 @@ func (s *server) count(nc net.Conn, state http.ConnState) {
 // closes the idle ones, but waits 5 s for those that are fresh, as browsers and
 // clients leave them that connect in advance (net/http closeIdleConns, Go 1.26).
 func (s *server) busy() bool {
-	open := s.open.Load()
-	s.fresh.Range(func(any, any) bool { open--; return true })
-	return open > 0 || s.running.Load() > 0
+	return s.open.Load() > s.fresh.Load() || s.running.Load() > 0
 }
 
 func (s *server) enter() { s.running.Add(1) }

@@ -14,7 +14,9 @@ type connKey struct{}
 // A conn is what a tracked server knows of one of its connections.
 type conn struct {
 	server *server
+	srv    *http.Server    // nil if the user's ConnContext has hidden it
 	base   context.Context // of the connection, as the user made it: what ends it is not the client
+	fresh  atomic.Bool     // it has never sent a byte
 
 	hijacked atomic.Bool
 

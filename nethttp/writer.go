@@ -27,7 +27,7 @@ type observer struct {
 	base     http.ResponseWriter
 	exchange taskpool.Exchange
 	ctx      context.Context // of the request as it came
-	began    time.Time
+	began    time.Time       // zero if nobody asks
 
 	conn *conn  // of a tracked server
 	turn uint64 // of conn, for HTTP/1
@@ -46,7 +46,7 @@ type observer struct {
 	told      taskpool.Outcome
 	rendering bool // the framework is still to render an error
 
-	proto int // the major version of HTTP
+	proto uint8 // the major version of HTTP
 }
 
 // The optional interfaces of a ResponseWriter that a view has if the writer below

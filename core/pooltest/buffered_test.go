@@ -243,7 +243,7 @@ func bufferScope(m mistake, src taskpool.Source, next pooltest.Handler) pooltest
 			return errors.ErrUnsupported
 		}
 		if m != reusedNotTold {
-			told.Reused(exchangeKey{})
+			told.Reused(exchangeKey{}, nil)
 		}
 		x.ctx = ctx
 		trigger := &closer{x: x, told: told, blind: m == errorStatusLost}

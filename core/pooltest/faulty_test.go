@@ -234,7 +234,7 @@ func withoutCancel(src taskpool.Source) taskpool.Source {
 func valuesLost(src taskpool.Source) taskpool.Source {
 	return source{src, func(ctx context.Context) (context.Context, taskpool.Exchange) {
 		ctx, x := src.Begin(ctx)
-		x.Reused(http.ServerContextKey)
+		x.Reused(http.ServerContextKey, nil)
 		return ctx, x
 	}}
 }

@@ -40,7 +40,7 @@ func Begin(ctx context.Context, src taskpool.Source, rctx *fasthttp.RequestCtx) 
 	if of.Held() {
 		return ctx, Exchange{}, ErrHold
 	}
-	of.Reused(reusedKey{})
+	of.Reused(reusedKey{}, nil)
 	rctx.SetUserValue(of.Value())
 	return inner, Exchange{of, rctx, ctx}, nil
 }
