@@ -95,18 +95,13 @@ func (s *scope) taskValue(key any, j *job) any {
 			values = inner
 		}
 	}
-	// The pool's context answers one key, the one by which the context package
-	// finds what cancels a context. It must not see the request's there: then
-	// deriving costs no goroutine, and context.Cause gives the task's cause.
-	if v := s.pool.ctx.Value(key); v != nil || values == nil {
-		switch {
-		case v == nil:
-		case j != nil:
-			return j.life().Value(key)
-		default:
-			return s.life().Value(key)
-		}
-		return v
+	switch {
+	case cancels(key) && j != nil:
+		return j.life().Value(key)
+	case cancels(key):
+		return s.life().Value(key)
+	case values == nil:
+		return nil
 	}
 	return copyOrNone(values, key, values.Value(key))
 }

@@ -55,7 +55,7 @@ func (p *Pool) Done(ctx context.Context) (Report, error) {
 		return Report{}, ErrSelfWait
 	}
 	p.close(dueOf(ctx))
-	defer p.cancel(errEnded) // of what the pool's own tasks have left behind
+	defer p.life.end(errEnded) // of what the pool's own tasks have left behind
 	return p.ending.wait(ctx, &p.config, p.cut)
 }
 
@@ -113,7 +113,7 @@ func (p *Pool) cut(cause error) {
 	p.grantLocked()
 	p.settleLocked()
 	p.unlock()
-	p.cancel(ErrCanceled)
+	p.life.end(ErrCanceled)
 
 	finished := p.ending.finished.opened
 	if within(farewell, finished) {

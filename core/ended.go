@@ -8,16 +8,15 @@ import "context"
 // task's own may have ended, as by a timeout that Run set.
 type endedContext struct {
 	context.Context
-	pool   *Pool
 	values context.Context
 }
 
 func (c *endedContext) String() string { return "taskpool.ended" }
 
-// Value answers what the pool's context answers, the context package's own key by
-// which it finds what cancels a context, with what cancels the task.
+// Value answers the context package's own key by which it finds what cancels a context
+// with what cancels the task.
 func (c *endedContext) Value(key any) any {
-	if c.pool.ctx.Value(key) != nil {
+	if cancels(key) {
 		return c.Context.Value(key)
 	}
 	return c.values.Value(key)
@@ -32,5 +31,5 @@ func (w *worker) endedCtx() context.Context {
 	case w.derived.Err() == nil: // as most: a value was put into the task's
 		return w.derived
 	}
-	return &endedContext{w.ctx(), w.pool, w.derived}
+	return &endedContext{w.ctx(), w.derived}
 }

@@ -246,6 +246,55 @@ func TestContextOfThePoolEndsWithDone(t *testing.T) {
 	})
 }
 
+// A pool's context is made for the first who asks, at any time: before Done is cut, in
+// the same moment, or after.
+func TestContextOfAPoolThatIsAskedForLateHasEnded(t *testing.T) {
+	for _, watched := range []bool{false, true} { // as a job, or as a plain task
+		synctest.Test(t, func(t *testing.T) {
+			c := taskpool.Config{Workers: 2}
+			if watched {
+				c.Hooks.Ended = func(context.Context, taskpool.Result) {}
+			}
+			p := newPool(c)
+			asked := make(chan struct{})
+			causes := make(chan error, 2)
+			must(t, p.Add(func(ctx context.Context) error {
+				<-asked
+				<-ctx.Done()
+				causes <- context.Cause(ctx)
+				return ctx.Err()
+			}, func(ctx context.Context) error {
+				<-asked
+				derived, cancel := context.WithCancel(ctx)
+				defer cancel()
+				<-derived.Done()
+				causes <- context.Cause(derived)
+				return derived.Err()
+			}))
+			synctest.Wait() // or they are canceled before they have begun
+			time.AfterFunc(time.Second/2, func() { close(asked) })
+			r, err := p.Done(canceled())
+			wantErr(t, "Done", err, context.Canceled)
+			equal(t, "canceled", r.Canceled, 2)
+			wantErr(t, "cause", <-causes, taskpool.ErrCanceled)
+			wantErr(t, "cause of a derived context", <-causes, taskpool.ErrCanceled)
+		})
+	}
+	for range 2000 {
+		p := newPool(taskpool.Config{Workers: 1})
+		began := make(chan struct{})
+		must(t, p.Add(func(ctx context.Context) error {
+			close(began)
+			<-ctx.Done() // or for ever, if the end and the first who asks miss each other
+			return ctx.Err()
+		}))
+		<-began
+		if r, err := p.Done(canceled()); r.Canceled != 1 || !errors.Is(err, context.Canceled) {
+			t.Fatalf("got %+v, %v", r, err)
+		}
+	}
+}
+
 // A task that is added through the context of another outlives it.
 func TestTaskOutlivesTheTaskThatAddedIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -3,6 +3,7 @@ package taskpool
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
 // A life is how long the context of a task lasts: until its run has returned and the
@@ -19,16 +20,51 @@ type life struct {
 	sharers int // running plain tasks that it is of; protected by pool.mu
 }
 
+// A poolLife is how long the contexts of all tasks may last. It is made like the
+// others, when somebody asks: a pool of one request is mostly not asked.
+type poolLife struct {
+	made  atomic.Pointer[life]
+	cause atomic.Pointer[error] // why it has ended; nil if it has not
+}
+
+func (p *poolLife) context() context.Context {
+	l := p.made.Load()
+	if l == nil {
+		l = new(life)
+		l.ctx, l.end = context.WithCancelCause(context.Background())
+		if !p.made.CompareAndSwap(nil, l) {
+			l = p.made.Load()
+		}
+		if cause := p.cause.Load(); cause != nil { // perhaps too early to be seen by who ended it
+			l.end(*cause)
+		}
+	}
+	return l.ctx
+}
+
+// end ends it. The first cause counts.
+func (p *poolLife) end(cause error) {
+	p.cause.CompareAndSwap(nil, &cause)
+	if l := p.made.Load(); l != nil {
+		l.end(*p.cause.Load())
+	}
+}
+
+// cancels reports whether a key is the one by which the context package finds what
+// cancels a context. A task's must not have the request's there: then deriving costs no
+// goroutine, and context.Cause gives the task's cause.
+func cancels(key any) bool { return past.Value(key) != nil }
+
 func (p *Pool) newLife() *life {
 	l := new(life)
-	l.ctx, l.end = context.WithCancelCause(p.ctx)
+	l.ctx, l.end = context.WithCancelCause(p.life.context())
 	return l
 }
 
 // pastLife is the life of what has ended, for those who ask then.
 func (p *Pool) pastLife() context.Context {
-	if p.ctx.Err() != nil {
-		return p.ctx
+	if p.life.cause.Load() != nil {
+		return p.life.context()
 	}
 	return past
 }
@@ -51,7 +87,7 @@ func (j *job) life() context.Context {
 	p := j.scope.pool
 	switch j.lifeState.Load() {
 	case lifeUnasked:
-		return p.ctx
+		return p.life.context()
 	case lifeAsked:
 		if l, ok := p.lives.Load().Load(j); ok {
 			return l.(*life).ctx
@@ -103,7 +139,7 @@ func (s *scope) life() context.Context {
 	if l := s.shared.Load(); l != nil {
 		return l.ctx
 	}
-	return s.pool.ctx
+	return s.pool.life.context()
 }
 
 // askLife is life for somebody who wants to be told of the end.

@@ -1,7 +1,6 @@
 package taskpool
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -15,8 +14,7 @@ type Pool struct {
 	config  Config
 	plain   bool // a Task may run as it is: no timeout, no hook that has to see it
 	watched bool // somebody wants the result of every task
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
+	life    poolLife
 	lives   atomic.Pointer[sync.Map] // by *job, the *life of a run whose context was asked for its end; made for the first
 
 	source *perRequest // what made it for one request; nil if New did
@@ -86,7 +84,6 @@ func newPool(c Config, source *perRequest) *Pool {
 	p.plain = c.Timeout <= 0 && c.Hooks.Run == nil && c.Hooks.Ended == nil
 	p.watched = c.Hooks.Ended != nil || c.Results == KeepAll
 	p.workers = c.Workers
-	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	p.root.init(p, nil)
 	p.sweep.of, p.alarms.owner = p, p
 	p.ending.due = endless
