@@ -2,6 +2,7 @@ package taskpool_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"testing"
@@ -80,7 +81,7 @@ func TestStatusIsAnyNumber(t *testing.T) {
 		must(t, s.OnSuccess(nop))
 		finish(s, taskpool.Outcome{Status: status, Err: errTask}, taskpool.ReleaseFlushed)
 		got, known := s.Outcome()
-		if !known || got.Status != want || got.Err != errTask || got.Success() != (status < 400) {
+		if !known || got.Status != want || !errors.Is(got.Err, errTask) || got.Success() != (status < 400) {
 			t.Errorf("status %d: got %+v, %v", status, got, known)
 		}
 		done(t, p)
