@@ -241,9 +241,11 @@ func firstLine(raw string) string {
 	return ""
 }
 
-// parse is what a client makes of a response as it came.
+// parse is what a client makes of a response as it came. A proxy sends the 100 of the
+// server behind it beside its own, if that comes before it has what it asks for.
 func parse(raw string) string {
 	var interim strings.Builder
+	last := ""
 	r := bufio.NewReader(strings.NewReader(raw))
 	for {
 		resp, err := http.ReadResponse(r, nil)
@@ -253,7 +255,11 @@ func parse(raw string) string {
 		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
 			return interim.String() + parsed(resp)
 		}
-		fmt.Fprintf(&interim, "interim %d %q\n", resp.StatusCode, resp.Header)
+		line := fmt.Sprintf("interim %d %q\n", resp.StatusCode, resp.Header)
+		if resp.StatusCode != http.StatusContinue || line != last {
+			interim.WriteString(line)
+		}
+		last = line
 	}
 }
 
