@@ -82,7 +82,7 @@ docs-check: go ## check that what README.md and the other documents show compile
 release-check: go ## rehearse a release of what is committed: tag it in a clone, get each module by version, run README.md's examples (five minutes)
 	RELEASE=1 $(GO) test -count=1 -timeout 60m -v -run Release ./examples/internal/published
 
-bench: compare ## the engine beside its peers at their newest versions, and the ratios that are asked (a few minutes)
+bench: compare ## the engine beside its peers at their newest versions, and the ratios that are asked (ten minutes)
 	.bin/compare
 
 bench-full: compare ## the same for publishing, with the workloads that take long (an hour); also writes .bin/bench.md, and .bin/bench.txt for benchstat
