@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -291,6 +292,44 @@ func TestContextOfAPoolThatIsAskedForLateHasEnded(t *testing.T) {
 		<-began
 		if r, err := p.Done(canceled()); r.Canceled != 1 || !errors.Is(err, context.Canceled) {
 			t.Fatalf("got %+v, %v", r, err)
+		}
+	}
+}
+
+// What has ended stays so, also in the moment in which Done ends the rest.
+func TestContextOfATaskThatHasEndedDoesNotComeBack(t *testing.T) {
+	for range 2000 {
+		p := newPool(taskpool.Config{Workers: 1, Hooks: taskpool.Hooks{Ended: func(context.Context, taskpool.Result) {}}})
+		var kept context.Context
+		must(t, p.Add(func(ctx context.Context) error {
+			kept = ctx
+			_ = ctx.Done()
+			return nil
+		}))
+		drain(t, p)
+		polls, over, polled := make(chan struct{}), make(chan struct{}), make(chan bool)
+		go func() {
+			for n := range math.MaxInt {
+				if n == 1 {
+					close(polls)
+				}
+				if kept.Err() == nil {
+					polled <- false
+					return
+				}
+				select {
+				case <-over:
+					polled <- true
+					return
+				default:
+				}
+			}
+		}()
+		<-polls
+		done(t, p)
+		close(over)
+		if !<-polled {
+			t.Fatal("the context of a task that has ended had no error again")
 		}
 	}
 }

@@ -35,9 +35,9 @@ func (p *poolLife) context() context.Context {
 		if !p.made.CompareAndSwap(nil, l) {
 			l = p.made.Load()
 		}
-		if cause := p.cause.Load(); cause != nil { // perhaps too early to be seen by who ended it
-			l.end(*cause)
-		}
+	}
+	if cause := p.cause.Load(); cause != nil { // who ends it may have come too early to see it, or not yet so far
+		l.end(*cause)
 	}
 	return l.ctx
 }

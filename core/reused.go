@@ -23,7 +23,9 @@ func (x Exchange) Reused(key any, find func(value any) Scope) {
 		return
 	}
 	x.scope.framework = frameworkOf(key, find)
-	x.scope.valueless = x.scope.framework.owns(x.scope.request)
+	if x.scope.framework.owns(x.scope.request) {
+		x.scope.valueless = true
+	}
 }
 
 // A framework is one that uses its contexts again: its place in frameworks, plus one.

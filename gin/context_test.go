@@ -29,6 +29,7 @@ func TestScopeIsFoundInGinsContext(t *testing.T) {
 		c.Writer = wrapper{c.Writer}
 		c.Request = before.WithContext(context.WithValue(c, key{}, 1))
 		scopes["From(c) within what is derived from c, and another writer"] = ginpool.From(c)
+		scopes["FromContext of a copy whose request has what is derived from c"] = taskpool.FromContext(c.Copy())
 		c.Request = before
 		scopes["FromContext(c) within another writer"] = taskpool.FromContext(c)
 		scopes["FromContext of a copy of c"] = taskpool.FromContext(c.Copy())
@@ -39,7 +40,7 @@ func TestScopeIsFoundInGinsContext(t *testing.T) {
 		}
 	})
 	e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
-	if r, err := p.Done(t.Context()); r.Succeeded != 5 || err != nil {
-		t.Errorf("got %+v, %v, want five tasks that ran", r, err)
+	if r, err := p.Done(t.Context()); r.Succeeded != 6 || err != nil {
+		t.Errorf("got %+v, %v, want six tasks that ran", r, err)
 	}
 }

@@ -59,21 +59,32 @@ func Middleware(src taskpool.Source) gin.HandlerFunc {
 
 // find is the scope in a context of Gin, which answers for its own keys alone, unless
 // Engine.ContextWithFallback is set. Who makes it the request's, or what is derived from
-// it, hides what Begin returned, and then only the writer knows.
+// it, hides what Begin returned, and then only the writer knows; a copy has none, and is
+// found by what it is a copy of.
 func find(value any) taskpool.Scope {
 	c, ok := value.(*gin.Context)
 	if !ok {
 		return taskpool.Scope{}
 	}
+	s := told(c)
+	if s.Pool() != nil || c.Request == nil {
+		return s
+	}
+	ctx := c.Request.Context()
+	if of, ok := ctx.Value(gin.ContextKey).(*gin.Context); ok {
+		return told(of)
+	}
+	return taskpool.FromContext(ctx)
+}
+
+// told is the scope that c's writer tells of, within what others have put around it.
+func told(c *gin.Context) taskpool.Scope {
 	for w := http.ResponseWriter(c.Writer); w != nil; w = below(w) {
 		if w, ok := w.(*writer); ok && w.x.Scope().Pool() != nil {
 			return w.x.Scope()
 		}
 	}
-	if c.Request == nil || c.Request.Context().Value(gin.ContextKey) != nil { // which would ask us again
-		return taskpool.Scope{}
-	}
-	return taskpool.FromContext(c.Request.Context())
+	return taskpool.Scope{}
 }
 
 // below is the writer that w wraps; nil if it wraps none. Most that wrap Gin's embed it

@@ -156,5 +156,5 @@ func (o *observer) writeTimedOut() bool {
 		return !by.IsZero() && !time.Now().Before(*by)
 	}
 	srv, ok := o.ctx.Value(http.ServerContextKey).(*http.Server)
-	return ok && srv.WriteTimeout > 0 && time.Since(o.began) >= srv.WriteTimeout
+	return ok && srv.WriteTimeout > 0 && !o.began.IsZero() && time.Since(o.began) >= srv.WriteTimeout
 }

@@ -27,7 +27,7 @@ type observer struct {
 	base     http.ResponseWriter
 	exchange taskpool.Exchange
 	ctx      context.Context // of the request as it came
-	began    time.Time       // zero if nobody asks
+	began    time.Time       // zero if its server had no WriteTimeout
 
 	conn *conn  // of a tracked server
 	turn uint64 // of conn, for HTTP/1
