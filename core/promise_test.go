@@ -370,7 +370,9 @@ func (a twice) Submit(jobs ...taskpool.Job) error {
 func TestPromiseThatIsSettledTwiceHarmsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(taskpool.Config{Workers: 1})
+		p.Pause() // so that the refusal comes first
 		promise := taskpool.Async(twice{p}, func(context.Context) (int, error) { return 0, errVeto })
+		p.Resume()
 		_, err := promise.Await(context.Background())
 		wantErr(t, "Await", err, errTask)
 		equal(t, "fates", countsOf(drain(t, p)), counts{Failed: 2})
