@@ -307,7 +307,8 @@ func TestContextOfATaskThatHasEndedDoesNotComeBack(t *testing.T) {
 			return nil
 		}))
 		drain(t, p)
-		polls, over, polled := make(chan struct{}), make(chan struct{}), make(chan bool)
+		wantErr(t, "after the task", kept.Err(), context.Canceled)
+		polls, over, polled := make(chan struct{}), make(chan struct{}), make(chan bool, 1)
 		go func() {
 			for n := range math.MaxInt {
 				if n == 1 {

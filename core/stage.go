@@ -91,7 +91,8 @@ func (s *scope) toldLocked() Outcome {
 	return o
 }
 
-// tell notes what an adapter tells. A status is an int, which needs no more room than this.
+// tell notes what an adapter tells. There is room for a status of 32 bits: one beyond
+// them, which none is, becomes the nearest.
 func (s *scope) tell(o Outcome) {
 	status := int32(min(max(o.Status, math.MinInt32), math.MaxInt32))
 	s.told = told{o.Err, status, o.Panicked, o.Disconnected, o.Expired}

@@ -55,8 +55,7 @@ func (x Exchange) Scope() taskpool.Scope {
 }
 
 // Reused names a key that only the framework's own contexts answer, and may find the
-// scope in them: see
-// taskpool.Exchange.Reused.
+// scope in them: see taskpool.Exchange.Reused.
 func (x Exchange) Reused(key any, find func(value any) taskpool.Scope) {
 	if x.o != nil {
 		x.o.exchange.Reused(key, find)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -155,6 +156,52 @@ func TestAConnectionThatSentNothingIsNoError(t *testing.T) {
 	<-fresh
 	cancel()
 	must(t, <-served)
+}
+
+// A request is open although no middleware has seen it, beside connections that have
+// sent nothing and those that have been answered.
+func TestAnOpenRequestIsAnErrorBesideConnectionsThatSentNothing(t *testing.T) {
+	p := taskpool.New(taskpool.Config{})
+	var states sync.WaitGroup
+	states.Add(3)
+	release := make(chan struct{})
+	defer close(release)
+	srv := &http.Server{
+		ConnState: func(_ net.Conn, s http.ConnState) {
+			if s == http.StateNew {
+				states.Done()
+			}
+		},
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/open" {
+				w.(http.Flusher).Flush()
+				<-release
+			}
+		}),
+	}
+	ln := listen(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- httppool.ServeListener(ctx, srv, ln, p, 20*time.Millisecond) }()
+	for range 2 {
+		c, err := net.Dial("tcp", ln.Addr().String())
+		must(t, err)
+		defer func() { _ = c.Close() }()
+	}
+	for _, path := range []string{"/", "/", "/open"} { // on one connection
+		resp, err := http.Get("http://" + ln.Addr().String() + path)
+		must(t, err)
+		defer func() { _ = resp.Body.Close() }()
+		if path == "/" {
+			_, err = io.Copy(io.Discard, resp.Body)
+			must(t, err)
+		}
+	}
+	states.Wait()
+	cancel()
+	if err := <-served; err == nil || !strings.Contains(err.Error(), "still open") {
+		t.Errorf("got %v, want an error that tells of the open request", err)
+	}
 }
 
 func TestServeCutsATaskThatIsStuck(t *testing.T) {
