@@ -45,7 +45,7 @@ var binaries struct {
 func build(t *testing.T, program string) (binary string) {
 	t.Helper()
 	binaries.once.Do(func() {
-		args := []string{"build", "-ldflags=-s -w", "-o", binaries.dir} // nobody debugs them, and they are linked in two thirds of the time
+		args := []string{"build", "-o", binaries.dir}
 		if raceEnabled {
 			args = append(args, "-race", "-gcflags=modernc.org/sqlite/lib=-race=false") // as make race does
 		}
