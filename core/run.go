@@ -12,7 +12,7 @@ func (j *job) takenLocked(p *Pool) *job {
 	switch {
 	case j.fate != 0:
 	case p.phase.Load() == phaseClosed:
-		j.giveUpLocked()
+		j.giveUpTakenLocked(p)
 	case !j.timed():
 		j.started = untimed
 	case f == nil:
@@ -31,6 +31,16 @@ func (j *job) giveUpLocked() {
 	j.fate = FateCanceled
 	if f := j.full(); f != nil && f.failed != nil {
 		j.fate, f.late = FateFailed, true
+	}
+}
+
+// giveUpTakenLocked is giveUpLocked for a job that has just been taken from its queue,
+// which is its lane's if it has one.
+func (j *job) giveUpTakenLocked(p *Pool) {
+	j.giveUpLocked()
+	if f := j.full(); f != nil && f.stay != nil {
+		f.stay.lane.waiting--
+		p.agedLocked(f.stay.lane)
 	}
 }
 
@@ -62,9 +72,7 @@ func (j *fullJob) missesInLaneLocked(p *Pool) bool {
 	if !l.missesLocked(ticks()) {
 		return false
 	}
-	j.giveUpLocked()
-	l.waiting--
-	p.agedLocked(l)
+	j.giveUpTakenLocked(p)
 	p.wakeLaneLocked(l)
 	return true
 }
