@@ -105,11 +105,17 @@ func TestRefusedIsToldOfAllThatACallWasToAdd(t *testing.T) {
 		inner := taskpool.FromContext(context.WithValue(ctx, spanKey{}, "handler"))
 		wantErr(t, "OnSuccess", inner.OnSuccess(nop, nop, nop), taskpool.ErrOverloaded)
 		wantErr(t, "nil", inner.OnSuccess(nil), taskpool.ErrNilTask) // a mistake: no hook, but it counts
+		p.Resume()
+		must(t, s.Add(func(ctx context.Context) error {
+			of := taskpool.FromContext(context.WithValue(ctx, spanKey{}, "task"))
+			wantErr(t, "Add in a task", of.Add(nop, nop), taskpool.ErrOverloaded)
+			return nil
+		}))
+		drain(t, p)
 		const overloaded = "taskpool: overloaded: the queue limit is reached"
 		equal(t, "told", told.String(), "3 core_test.nop <nil> "+overloaded+" 3 c request "+overloaded+
-			" 3 core_test.nop handler "+overloaded)
-		equal(t, "refused", p.Stats().Refused, 10)
-		p.Resume()
+			" 3 core_test.nop handler "+overloaded+" 2 core_test.nop task "+overloaded)
+		equal(t, "refused", p.Stats().Refused, 12)
 	})
 }
 
