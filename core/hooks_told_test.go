@@ -195,3 +195,25 @@ func TestJoinHooksCallsEachInTurn(t *testing.T) {
 		}
 	})
 }
+
+// What Drained and Refused get is the context of no task, and RunOf says so.
+func TestRunOfTellsNothingInAHookThatIsCalledForNoTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told trail
+		look := func(hook string, ctx context.Context) {
+			_, ok := taskpool.RunOf(ctx)
+			told.add("%s %v", hook, ok)
+		}
+		p := newPool(taskpool.Config{Hooks: taskpool.Hooks{
+			Ended:   func(ctx context.Context, _ taskpool.Result) { look("Ended", ctx) },
+			Drained: func(ctx context.Context, _ taskpool.Report) { look("Drained", ctx) },
+			Refused: func(ctx context.Context, _ []taskpool.Job, _ error) { look("Refused", ctx) },
+		}})
+		_, s := begin(p, context.Background())
+		must(t, s.Add(nop))
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
+		drain(t, p)
+		wantErr(t, "Add", s.Add(nop), taskpool.ErrScopeClosed)
+		equal(t, "told", told.String(), "Ended true Drained false Refused false")
+	})
+}
