@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -216,4 +217,43 @@ func TestRunOfTellsNothingInAHookThatIsCalledForNoTask(t *testing.T) {
 		wantErr(t, "Add", s.Add(nop), taskpool.ErrScopeClosed)
 		equal(t, "told", told.String(), "Ended true Drained false Refused false")
 	})
+}
+
+// A Run that is joined inside may panic on whichever goroutine the outer one calls next.
+func TestJoinedRunThatPanicsHarmsNobody(t *testing.T) {
+	beside := func(ctx context.Context, _ string, next taskpool.Task) error {
+		err := make(chan error)
+		go func() { err <- next(ctx) }()
+		return <-err
+	}
+	before := func(context.Context, string, taskpool.Task) error { panic("before") }
+	after := func(ctx context.Context, _ string, next taskpool.Task) error {
+		_ = next(ctx)
+		panic("after")
+	}
+	for _, tt := range []struct {
+		name  string
+		inner []func(context.Context, string, taskpool.Task) error
+		log   string
+	}{
+		{"before", []func(context.Context, string, taskpool.Task) error{before}, "panic=before"},
+		{"after", []func(context.Context, string, taskpool.Task) error{after}, "panic=after"},
+		{"further in", []func(context.Context, string, taskpool.Task) error{beside, before}, "panic=before"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var book logbook
+				hooks := taskpool.Hooks{}
+				for _, run := range slices.Backward(tt.inner) {
+					hooks = taskpool.JoinHooks(taskpool.Hooks{Run: run}, hooks)
+				}
+				p := newPool(taskpool.Config{Logger: logger(&book), Hooks: taskpool.JoinHooks(taskpool.Hooks{Run: beside}, hooks)})
+				runs := 0
+				must(t, p.Submit(taskpool.Job{Name: "job", Run: func(context.Context) error { runs++; return errTask }}))
+				equal(t, "fates", countsOf(drain(t, p)), counts{Failed: 1})
+				equal(t, "runs", runs, 1)
+				equal(t, "log", book.lines(), "ERROR hook panicked hook=Run "+tt.log+" stack=…\nERROR task failed task=job error=the task failed attempts=1")
+			})
+		})
+	}
 }
