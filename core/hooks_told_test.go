@@ -257,3 +257,34 @@ func TestJoinedRunThatPanicsHarmsNobody(t *testing.T) {
 		})
 	}
 }
+
+// A broken context is one that Run made, and that cannot be asked.
+type broken struct{ context.Context }
+
+func (broken) Err() error { panic("broken") }
+
+func TestContextOfRunThatPanicsHarmsNobody(t *testing.T) {
+	for _, task := range []taskpool.Task{nop, failing} {
+		synctest.Test(t, func(t *testing.T) {
+			var told trail
+			p := newPool(taskpool.Config{Hooks: taskpool.Hooks{
+				Run: func(ctx context.Context, _ string, next taskpool.Task) error {
+					return next(broken{context.WithValue(ctx, spanKey{}, "run")})
+				},
+				Retried: func(ctx context.Context, _ string, _ error, _ time.Duration) {
+					told.add("Retried %v %v", ctx.Value(spanKey{}), ctx.Err())
+				},
+				Ended: func(ctx context.Context, r taskpool.Result) {
+					told.add("%v %v %v", r.Fate, ctx.Value(spanKey{}), ctx.Err())
+				},
+			}})
+			must(t, p.Submit(taskpool.Job{Run: task, Retry: taskpool.Backoff(2, 0, 0)}))
+			drain(t, p)
+			want := "succeeded run <nil>"
+			if task(context.Background()) != nil {
+				want = "Retried run <nil> failed run <nil>"
+			}
+			equal(t, "told", told.String(), want)
+		})
+	}
+}
