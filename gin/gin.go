@@ -106,7 +106,12 @@ func below(w http.ResponseWriter) http.ResponseWriter {
 
 // From returns the scope of a request; the zero Scope if Middleware is not
 // installed.
-func From(c *gin.Context) taskpool.Scope { return taskpool.FromContext(c.Request.Context()) }
+func From(c *gin.Context) taskpool.Scope {
+	if c.Request == nil { // as in a test of a handler
+		return taskpool.Scope{}
+	}
+	return taskpool.FromContext(c.Request.Context())
+}
 
 // A writer observes the status, which Gin holds back until the first byte.
 type writer struct {
