@@ -125,6 +125,18 @@ func (w *writer) WriteHeader(status int) {
 	w.x.Status(w.Status())
 }
 
+func (w *writer) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	w.x.Failed(err)
+	return n, err
+}
+
+func (w *writer) WriteString(s string) (int, error) {
+	n, err := w.ResponseWriter.WriteString(s)
+	w.x.Failed(err)
+	return n, err
+}
+
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c, rw, err := w.ResponseWriter.Hijack()
 	if err == nil {
