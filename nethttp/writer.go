@@ -214,7 +214,7 @@ type source struct {
 
 func (s *source) Read(p []byte) (n int, err error) {
 	n, err = s.Reader.Read(p)
-	s.failed = s.failed || err != nil && err != io.EOF //nolint:errorlint // as io.Copy has it
+	s.failed = s.failed || err != nil && err != io.EOF
 	return n, err
 }
 
