@@ -206,7 +206,7 @@ func (p *Pool) cancelQueuedLocked(all bool) {
 		j, _ := slot.(*job)
 		if j != nil {
 			if j.fate == 0 {
-				j.giveUpLocked()
+				j.giveUpTakenLocked(p)
 			}
 			if j.fate != FateCanceled && !all {
 				left = append(left, j)

@@ -28,8 +28,19 @@ func (w *worker) endedCtx() context.Context {
 	switch {
 	case w.derived == nil:
 		return w.ctx()
-	case w.derived.Err() == nil: // as most: a value was put into the task's
+	case lasts(w.derived): // as most: a value was put into the task's
 		return w.derived
 	}
 	return &endedContext{w.ctx(), w.derived}
+}
+
+// lasts reports whether a context has not ended. It may be of anybody's making: one that
+// panics when it is asked is of no use, and must not cost the task its end.
+func lasts(ctx context.Context) (yes bool) {
+	defer func() {
+		if recover() != nil {
+			yes = false
+		}
+	}()
+	return ctx.Err() == nil
 }

@@ -22,6 +22,9 @@ func Handle(ctx context.Context, src Source, fn func(context.Context) error) (er
 	case fn == nil:
 		return ErrNilTask
 	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	ctx, x := src.Begin(ctx)
 	panicked := true
 	defer func() {

@@ -137,8 +137,12 @@ func (p *Pool) recoverHook(ctx context.Context, hook string) {
 }
 
 func (p *Pool) logHookPanic(ctx context.Context, hook string, v any) {
+	of, joined := v.(*hookPanic)
+	if !joined {
+		of = &hookPanic{v, debug.Stack()}
+	}
 	p.log(ctx, slog.LevelError, "hook panicked",
-		slog.String("hook", hook), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+		slog.String("hook", hook), slog.Any("panic", of.value), slog.String("stack", string(of.stack)))
 }
 
 // logFailure logs a task that has failed, or was canceled. late says that a retry

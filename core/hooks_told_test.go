@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,11 +106,17 @@ func TestRefusedIsToldOfAllThatACallWasToAdd(t *testing.T) {
 		inner := taskpool.FromContext(context.WithValue(ctx, spanKey{}, "handler"))
 		wantErr(t, "OnSuccess", inner.OnSuccess(nop, nop, nop), taskpool.ErrOverloaded)
 		wantErr(t, "nil", inner.OnSuccess(nil), taskpool.ErrNilTask) // a mistake: no hook, but it counts
+		p.Resume()
+		must(t, s.Add(func(ctx context.Context) error {
+			of := taskpool.FromContext(context.WithValue(ctx, spanKey{}, "task"))
+			wantErr(t, "Add in a task", of.Add(nop, nop), taskpool.ErrOverloaded)
+			return nil
+		}))
+		drain(t, p)
 		const overloaded = "taskpool: overloaded: the queue limit is reached"
 		equal(t, "told", told.String(), "3 core_test.nop <nil> "+overloaded+" 3 c request "+overloaded+
-			" 3 core_test.nop handler "+overloaded)
-		equal(t, "refused", p.Stats().Refused, 10)
-		p.Resume()
+			" 3 core_test.nop handler "+overloaded+" 2 core_test.nop task "+overloaded)
+		equal(t, "refused", p.Stats().Refused, 12)
 	})
 }
 
@@ -188,4 +195,96 @@ func TestJoinHooksCallsEachInTurn(t *testing.T) {
 			t.Error("no hooks joined are some")
 		}
 	})
+}
+
+// What Drained and Refused get is the context of no task, and RunOf says so.
+func TestRunOfTellsNothingInAHookThatIsCalledForNoTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told trail
+		look := func(hook string, ctx context.Context) {
+			_, ok := taskpool.RunOf(ctx)
+			told.add("%s %v", hook, ok)
+		}
+		p := newPool(taskpool.Config{Hooks: taskpool.Hooks{
+			Ended:   func(ctx context.Context, _ taskpool.Result) { look("Ended", ctx) },
+			Drained: func(ctx context.Context, _ taskpool.Report) { look("Drained", ctx) },
+			Refused: func(ctx context.Context, _ []taskpool.Job, _ error) { look("Refused", ctx) },
+		}})
+		_, s := begin(p, context.Background())
+		must(t, s.Add(nop))
+		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
+		drain(t, p)
+		wantErr(t, "Add", s.Add(nop), taskpool.ErrScopeClosed)
+		equal(t, "told", told.String(), "Ended true Drained false Refused false")
+	})
+}
+
+// A Run that is joined inside may panic on whichever goroutine the outer one calls next.
+func TestJoinedRunThatPanicsHarmsNobody(t *testing.T) {
+	beside := func(ctx context.Context, _ string, next taskpool.Task) error {
+		err := make(chan error)
+		go func() { err <- next(ctx) }()
+		return <-err
+	}
+	before := func(context.Context, string, taskpool.Task) error { panic("before") }
+	after := func(ctx context.Context, _ string, next taskpool.Task) error {
+		_ = next(ctx)
+		panic("after")
+	}
+	for _, tt := range []struct {
+		name  string
+		inner []func(context.Context, string, taskpool.Task) error
+		log   string
+	}{
+		{"before", []func(context.Context, string, taskpool.Task) error{before}, "panic=before"},
+		{"after", []func(context.Context, string, taskpool.Task) error{after}, "panic=after"},
+		{"further in", []func(context.Context, string, taskpool.Task) error{beside, before}, "panic=before"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var book logbook
+				hooks := taskpool.Hooks{}
+				for _, run := range slices.Backward(tt.inner) {
+					hooks = taskpool.JoinHooks(taskpool.Hooks{Run: run}, hooks)
+				}
+				p := newPool(taskpool.Config{Logger: logger(&book), Hooks: taskpool.JoinHooks(taskpool.Hooks{Run: beside}, hooks)})
+				runs := 0
+				must(t, p.Submit(taskpool.Job{Name: "job", Run: func(context.Context) error { runs++; return errTask }}))
+				equal(t, "fates", countsOf(drain(t, p)), counts{Failed: 1})
+				equal(t, "runs", runs, 1)
+				equal(t, "log", book.lines(), "ERROR hook panicked hook=Run "+tt.log+" stack=…\nERROR task failed task=job error=the task failed attempts=1")
+			})
+		})
+	}
+}
+
+// A broken context is one that Run made, and that cannot be asked.
+type broken struct{ context.Context }
+
+func (broken) Err() error { panic("broken") }
+
+func TestContextOfRunThatPanicsHarmsNobody(t *testing.T) {
+	for _, task := range []taskpool.Task{nop, failing} {
+		synctest.Test(t, func(t *testing.T) {
+			var told trail
+			p := newPool(taskpool.Config{Hooks: taskpool.Hooks{
+				Run: func(ctx context.Context, _ string, next taskpool.Task) error {
+					return next(broken{context.WithValue(ctx, spanKey{}, "run")})
+				},
+				Retried: func(ctx context.Context, _ string, _ error, _ time.Duration) {
+					told.add("Retried %v %v", ctx.Value(spanKey{}), ctx.Err())
+				},
+				Ended: func(ctx context.Context, r taskpool.Result) {
+					told.add("%v %v %v", r.Fate, ctx.Value(spanKey{}), ctx.Err())
+				},
+			}})
+			must(t, p.Submit(taskpool.Job{Run: task, Retry: taskpool.Backoff(2, 0, 0)}))
+			drain(t, p)
+			want := "succeeded run <nil>"
+			if task(context.Background()) != nil {
+				want = "Retried run <nil> failed run <nil>"
+			}
+			equal(t, "told", told.String(), want)
+		})
+	}
 }

@@ -20,6 +20,9 @@ func JoinSources(sources ...Source) Source { return joined(sources) }
 type joined []Source
 
 func (j joined) Begin(ctx context.Context) (context.Context, Exchange) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	if len(j) == 0 || j[0] == nil {
 		return ctx, Exchange{}
 	}

@@ -2,6 +2,9 @@ package taskpool
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,9 +30,48 @@ func joinRun(outer, inner func(context.Context, string, Task) error) func(contex
 		return either(outer, inner, outer == nil)
 	}
 	return func(ctx context.Context, name string, next Task) error {
-		return outer(ctx, name, func(ctx context.Context) error { return inner(ctx, name, next) })
+		r := &joinedRun{inner: inner, name: name, next: next}
+		err := outer(ctx, name, r.run)
+		if v := r.panicked.Load(); v != nil {
+			panic(v)
+		}
+		return err
 	}
 }
+
+// A joinedRun is one run within the Run of two Hooks.
+type joinedRun struct {
+	inner    func(context.Context, string, Task) error
+	name     string
+	next     Task
+	panicked atomic.Pointer[hookPanic]
+}
+
+// run is what the outer Run calls for next. A panic of the inner one waits until the
+// outer has returned: that may have called it on a goroutine of its own, where it would
+// end the process. Meanwhile the task counts, which next runs if that was not yet done.
+func (r *joinedRun) run(ctx context.Context) (err error) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+			return
+		case *hookPanic: // of one further in
+			r.panicked.Store(v)
+		default:
+			r.panicked.Store(&hookPanic{v, debug.Stack()})
+		}
+		err = r.next(ctx)
+	}()
+	return r.inner(ctx, r.name, r.next)
+}
+
+// A hookPanic is the panic of a hook on its way to the log.
+type hookPanic struct {
+	value any
+	stack []byte
+}
+
+func (p *hookPanic) Error() string { return fmt.Sprint(p.value) }
 
 func joinRetried(f, g func(context.Context, string, error, time.Duration)) func(context.Context, string, error, time.Duration) {
 	if f == nil || g == nil {

@@ -281,3 +281,22 @@ func TestManyLanesAreForgottenWithTheirRate(t *testing.T) {
 		equal(t, "lanes", len(p.Lanes()), 0)
 	})
 }
+
+// An answer to a call that was made in the future, by a clock that is wrong, was made now.
+func TestAnswerToACallOfTheFutureIsThatToOneOfNow(t *testing.T) {
+	for _, asked := range []time.Time{{}, time.Date(2000, 1, 1, 1, 0, 0, 0, time.UTC), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPool(taskpool.Config{})
+			must(t, p.Submit(taskpool.Job{Lane: "api", Run: func(ctx context.Context) error {
+				taskpool.Throttle(ctx, taskpool.RateLimit{Refused: true, Reset: time.Now().Add(time.Hour)})
+				time.Sleep(time.Second)
+				taskpool.Throttle(ctx, taskpool.RateLimit{Limit: 10, Remaining: 5, Reset: time.Now().Add(time.Minute), Asked: asked})
+				if b := p.Lanes()[0].Block; b == taskpool.BlockRefusal {
+					t.Errorf("asked at %v: got a lane that is held by a refusal, want one that a later answer has freed", asked)
+				}
+				return nil
+			}}))
+			drain(t, p)
+		})
+	}
+}

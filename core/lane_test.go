@@ -602,6 +602,10 @@ func TestDoneThatIsCutGivesWhatWaitsInLanesItsFate(t *testing.T) {
 				equal(t, "took", elapsed(start), time.Second)
 				equal(t, "fates", countsOf(r), counts{Succeeded: 2, Canceled: 10})
 				balanced(t, p)
+				for _, l := range p.Lanes() {
+					equal(t, "waiting in "+l.Name, l.Waiting, 0)
+				}
+				equal(t, "the oldest that waits", p.Stats().Oldest, 0)
 				if hooked {
 					equal(t, "endings", len(e.once(t)), 12)
 				}

@@ -132,15 +132,10 @@ func (p *Pool) agedLocked(l *lane) {
 // oldestInLanesLocked is when the oldest task that waits in a lane began to, about; 0
 // if none waits.
 func (p *Pool) oldestInLanesLocked() int64 {
-	for len(p.oldest) > 0 {
-		l := p.oldest[0]
-		was := l.since
-		p.agedLocked(l) // once Done is cut, tasks leave lanes without a start
-		if l.since == was {
-			return was
-		}
+	if len(p.oldest) == 0 {
+		return 0
 	}
-	return 0
+	return p.oldest[0].since
 }
 
 // A laneHeap has the lane first whose task waits longest; it implements heap.Interface.

@@ -127,12 +127,6 @@ func (j *job) endLife() {
 	}
 }
 
-// anew is the job for another run: what the earlier one was given has ended.
-func (j *job) anew() *job {
-	return &job{scope: j.scope, inner: j.inner, work: j.work, promise: j.promise, accepted: j.accepted,
-		started: j.started, fate: j.fate, start: j.start, priority: j.priority}
-}
-
 // life is what ends the context of the scope's plain tasks, if it is not asked for
 // the pool's.
 func (s *scope) life() context.Context {

@@ -32,7 +32,7 @@ type Pool struct {
 	busy    int  // workers that have a task or a notice and have not lent their slot
 	workers int  // the limit
 	paused  bool // nothing starts
-	seeking bool // one worker is about to look for work: no second one need be started
+	seeking int  // workers that are about to look for work: while there is one, none need be started
 	listed  bool // in the books of source: something has not ended
 
 	running, queued, staged, delayed, retrying int
@@ -195,11 +195,11 @@ func (p *Pool) made() bool { return p != nil && p.phase.Load() != phaseNone }
 // empty and a task may start, a worker is seeking: it will take the lock and look. So
 // whoever fills a ring, frees a slot or lifts a limit has to end with unlock.
 func (p *Pool) unlock() {
-	if p.seeking || p.rings.empty() || !p.mayStartLocked() {
+	if p.seeking > 0 || p.rings.empty() || !p.mayStartLocked() {
 		p.mu.Unlock()
 		return
 	}
-	p.seeking = true
+	p.seeking++
 	w := p.idle
 	if w == nil {
 		w = &worker{pool: p}

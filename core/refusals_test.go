@@ -102,6 +102,10 @@ func TestNilContextIsTheBackground(t *testing.T) {
 		taskpool.Throttle(none, taskpool.RateLimit{Reset: time.Now().Add(time.Hour)})
 		must(t, taskpool.Handle(none, taskpool.Hold(p, taskpool.HoldOptions{}), func(ctx context.Context) error { return ctx.Err() }))
 		must(t, taskpool.Handle(none, new(taskpool.Holder), func(ctx context.Context) error { return ctx.Err() }))
+		must(t, taskpool.Handle(none, taskpool.JoinSources(), func(ctx context.Context) error { return ctx.Err() }))
+		if ctx, _ := taskpool.JoinSources().Begin(none); ctx == nil {
+			t.Error("got no context of a Source that begins nothing")
+		}
 		finish(s, taskpool.Outcome{}, taskpool.ReleaseFlushed)
 		_, err = p.Done(none)
 		must(t, err)

@@ -19,8 +19,10 @@ func (s *scope) callRefused(slots []slot, err error) {
 		of, _ := asJob(slot)
 		of.Name = nameOf(slot)
 		jobs = append(jobs, of)
-		if _, j, _ := unpack(slot); j != nil && j.inner != nil {
-			ctx = j.inner
+		if _, j, _ := unpack(slot); j != nil {
+			if inner := j.values(); inner != nil {
+				ctx = inner
+			}
 		}
 	}
 	defer p.recoverHook(ctx, "Refused")

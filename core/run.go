@@ -6,13 +6,13 @@ import (
 )
 
 // takenLocked notes that the job starts now, unless there is no time left for it. It
-// gives the job for the worker: a copy if it has run before.
+// gives the job for the worker.
 func (j *job) takenLocked(p *Pool) *job {
 	f := j.full()
 	switch {
 	case j.fate != 0:
 	case p.phase.Load() == phaseClosed:
-		j.giveUpLocked()
+		j.giveUpTakenLocked(p)
 	case !j.timed():
 		j.started = untimed
 	case f == nil:
@@ -21,9 +21,6 @@ func (j *job) takenLocked(p *Pool) *job {
 	default:
 		j.started = ticks()
 		f.startedLocked(p)
-		if f.attempts > 1 {
-			return j.anew()
-		}
 	}
 	return j
 }
@@ -34,6 +31,16 @@ func (j *job) giveUpLocked() {
 	j.fate = FateCanceled
 	if f := j.full(); f != nil && f.failed != nil {
 		j.fate, f.late = FateFailed, true
+	}
+}
+
+// giveUpTakenLocked is giveUpLocked for a job that has just been taken from its queue,
+// which is its lane's if it has one.
+func (j *job) giveUpTakenLocked(p *Pool) {
+	j.giveUpLocked()
+	if f := j.full(); f != nil && f.stay != nil {
+		f.stay.lane.waiting--
+		p.agedLocked(f.stay.lane)
 	}
 }
 
@@ -65,11 +72,20 @@ func (j *fullJob) missesInLaneLocked(p *Pool) bool {
 	if !l.missesLocked(ticks()) {
 		return false
 	}
-	j.giveUpLocked()
-	l.waiting--
-	p.agedLocked(l)
+	j.giveUpTakenLocked(p)
 	p.wakeLaneLocked(l)
 	return true
+}
+
+// anew is the job for another run. The one that has run stays as it is: it is what
+// the contexts of that run refer to, and what the run has left behind may still ask.
+func (j *fullJob) anew(failed *failedRun) *fullJob {
+	n := &fullJob{Job: j.Job, stay: j.stay, attempts: j.attempts, failed: failed}
+	n.work, n.alarm.of = n, n
+	n.scope, n.inner, n.promise = j.scope, j.inner, j.promise
+	n.accepted, n.started = j.accepted, j.started
+	n.start, n.priority = j.start, j.priority
+	return n
 }
 
 func (j *fullJob) startedLocked(p *Pool) {
@@ -174,10 +190,10 @@ func (w *worker) retryAndLock() bool {
 		p.mu.Unlock()
 		return false
 	}
-	j.failed = &failedRun{err: w.err, ended: now}
 	p.takeInLocked() // one more waits
 	w.freeLocked()
 	j.stoppedLocked(p)
+	j = j.anew(&failedRun{err: w.err, ended: now})
 	p.retried++
 	w.scope, w.job, w.derived, w.fate, w.err, w.step = nil, nil, nil, 0, nil, stepNone
 	if wait > 0 {

@@ -26,8 +26,11 @@ func RunOf(ctx context.Context) (r Run, ok bool) {
 	if ctx == nil || taskOf(ctx) == nil {
 		return Run{}, false
 	}
-	j := jobOf(ctx)
-	if j == nil {
+	j, is := ctx.Value(jobKey{}).(*job)
+	switch {
+	case !is: // a hook's that is called for no task
+		return Run{}, false
+	case j == nil: // a plain task's
 		return Run{Attempt: 1}, true
 	}
 	r = Run{

@@ -82,7 +82,7 @@ func (l *lane) answeredLocked(j *fullJob, r RateLimit) {
 	h.Told = !r.Refused && (!r.Reset.IsZero() || r.Remaining > 0 || r.Limit > 0 || r.Name != "")
 	switch {
 	case !r.Asked.IsZero():
-		h.Asked = min(now-int64(time.Since(r.Asked)), now)
+		h.Asked = now - int64(max(time.Since(r.Asked), 0))
 	case s.answered != 0:
 		h.Asked = s.answered + 1
 	}

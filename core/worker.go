@@ -64,7 +64,7 @@ func (w *worker) workAndLock() (again bool) {
 	p := w.pool
 	if w.step == stepNone {
 		p.lock()
-		p.seeking = false
+		p.seeking--
 		p.active.push(w)
 	} else {
 		w.finishAndLock() // what a panic or a Goexit left
@@ -75,17 +75,18 @@ func (w *worker) workAndLock() (again bool) {
 			return false
 		}
 		if !w.takeLocked() {
-			if rechecked || p.seeking {
+			if rechecked {
 				return false
 			}
 			// Often the next task is a moment away, and cheaper to meet here
 			// than to start a worker for.
-			rechecked, p.seeking = true, true
+			rechecked = true
+			p.seeking++
 			w.stint.Begin()
 			p.mu.Unlock()
 			runtime.Gosched()
 			p.lock()
-			p.seeking = false
+			p.seeking--
 			continue
 		}
 		rechecked = false

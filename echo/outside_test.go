@@ -2,6 +2,7 @@ package echopool_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -114,5 +115,12 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+func TestFromAContextWithoutARequestIsTheZeroScope(t *testing.T) {
+	c := echo.New().NewContext(nil, httptest.NewRecorder())
+	if err := echopool.From(c).Add(func(context.Context) error { return nil }); !errors.Is(err, taskpool.ErrNoScope) {
+		t.Errorf("got %v, want ErrNoScope", err)
 	}
 }

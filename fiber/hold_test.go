@@ -1,6 +1,7 @@
 package fiberpool_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -25,12 +26,12 @@ func TestRequestFailsWithErrHold(t *testing.T) {
 		"per request": taskpool.PerRequest(taskpool.Config{}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			seen := make(chan error, 1)
+			seen, begun := make(chan error, 1), &begins{Source: src}
 			app := fiber.New(fiber.Config{DisableStartupMessage: true, ErrorHandler: func(c *fiber.Ctx, err error) error {
 				seen <- err
 				return fiber.DefaultErrorHandler(c, err)
 			}})
-			app.Use(fiberpool.Middleware(taskpool.Hold(src, taskpool.HoldOptions{Last: true})))
+			app.Use(fiberpool.Middleware(taskpool.Hold(begun, taskpool.HoldOptions{Last: true})))
 			app.Get("/", func(*fiber.Ctx) error {
 				t.Error("the handler runs")
 				return nil
@@ -41,6 +42,21 @@ func TestRequestFailsWithErrHold(t *testing.T) {
 			if err := <-seen; !errors.Is(err, fiberpool.ErrHold) {
 				t.Errorf("got %v, want ErrHold", err)
 			}
+			if err := begun.last.Add(nothing); !errors.Is(err, taskpool.ErrScopeClosed) {
+				t.Errorf("got %v of the scope that was begun, want ErrScopeClosed", err)
+			}
 		})
 	}
+}
+
+// A begins is a Source that keeps the scope that it begins.
+type begins struct {
+	taskpool.Source
+	last taskpool.Scope
+}
+
+func (b *begins) Begin(ctx context.Context) (context.Context, taskpool.Exchange) {
+	ctx, x := b.Source.Begin(ctx)
+	b.last = x.Scope()
+	return ctx, x
 }

@@ -2,6 +2,7 @@ package ginpool_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -42,5 +43,12 @@ func TestScopeIsFoundInGinsContext(t *testing.T) {
 	e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 	if r, err := p.Done(t.Context()); r.Succeeded != 6 || err != nil {
 		t.Errorf("got %+v, %v, want six tasks that ran", r, err)
+	}
+}
+
+func TestFromAContextWithoutARequestIsTheZeroScope(t *testing.T) {
+	c, _ := gin.CreateTestContext(httptest.NewRecorder())
+	if err := ginpool.From(c).Add(func(context.Context) error { return nil }); !errors.Is(err, taskpool.ErrNoScope) {
+		t.Errorf("got %v, want ErrNoScope", err)
 	}
 }

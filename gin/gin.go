@@ -106,7 +106,12 @@ func below(w http.ResponseWriter) http.ResponseWriter {
 
 // From returns the scope of a request; the zero Scope if Middleware is not
 // installed.
-func From(c *gin.Context) taskpool.Scope { return taskpool.FromContext(c.Request.Context()) }
+func From(c *gin.Context) taskpool.Scope {
+	if c.Request == nil { // as in a test of a handler
+		return taskpool.Scope{}
+	}
+	return taskpool.FromContext(c.Request.Context())
+}
 
 // A writer observes the status, which Gin holds back until the first byte.
 type writer struct {
@@ -118,6 +123,18 @@ type writer struct {
 func (w *writer) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 	w.x.Status(w.Status())
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	w.x.Failed(err)
+	return n, err
+}
+
+func (w *writer) WriteString(s string) (int, error) {
+	n, err := w.ResponseWriter.WriteString(s)
+	w.x.Failed(err)
+	return n, err
 }
 
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {

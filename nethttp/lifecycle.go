@@ -80,6 +80,14 @@ func (x Exchange) Hijacked() {
 	}
 }
 
+// Failed notes the error of a write, for a framework that may write past the writer that
+// Begin returned: it may tell that the client has gone. nil is ignored.
+func (x Exchange) Failed(err error) {
+	if x.o != nil {
+		x.o.noteFailure(err)
+	}
+}
+
 // End tells the scope the outcome and arms what will tell it that the response
 // is sent. err is what the handler chain returned, where the framework has that,
 // and panicked whether it panicked; a deferred call that does not recover knows:

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
@@ -141,9 +142,10 @@ func (o *observer) WriteString(s string) (int, error) {
 
 // noteFailure notes that something could not be written. With a context that has ended
 // it tells that the client has gone: the server reads nothing while there is a body
-// that the handler has not read, and sees it by its writes alone.
+// that the handler has not read, and sees it by its writes alone. What the server does not
+// take, for a status without a body or beyond the Content-Length, says nothing of that.
 func (o *observer) noteFailure(err error) {
-	if err != nil {
+	if err != nil && !errors.Is(err, http.ErrBodyNotAllowed) && !errors.Is(err, http.ErrContentLength) {
 		o.failed.Store(true)
 	}
 }
@@ -159,6 +161,7 @@ func (o *observer) FlushError() error {
 	err := http.NewResponseController(o.base).Flush()
 	if !errors.Is(err, http.ErrNotSupported) {
 		o.wrote(http.StatusOK)
+		o.noteFailure(err)
 	}
 	return err
 }
@@ -187,11 +190,31 @@ func (o *observer) flush() {
 }
 
 func (o *observer) readFrom(r io.Reader) (int64, error) {
-	n, err := o.base.(io.ReaderFrom).ReadFrom(r)
+	src := &source{Reader: r}
+	var from io.Reader = src
+	switch r.(type) {
+	case syscall.Conn, *io.LimitedReader: // a file, a connection, a part of one: the kernel may copy it (net sendFile, spliceFrom, Go 1.26)
+		from = r
+	}
+	n, err := o.base.(io.ReaderFrom).ReadFrom(from)
 	if n > 0 { // of nothing the server writes no header yet
 		o.wrote(http.StatusOK)
 	}
-	o.noteFailure(err)
+	if !src.failed {
+		o.noteFailure(err)
+	}
+	return n, err
+}
+
+// A source is what a response is copied from. Its failure is not that of a write.
+type source struct {
+	io.Reader
+	failed bool
+}
+
+func (s *source) Read(p []byte) (n int, err error) {
+	n, err = s.Reader.Read(p)
+	s.failed = s.failed || err != nil && err != io.EOF
 	return n, err
 }
 

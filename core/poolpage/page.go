@@ -77,8 +77,12 @@ func (p *Page) Show(name string, pool *taskpool.Pool) {
 // ShowStored adds counts of tasks that are kept elsewhere, such as by state in a database, for which riverpool's
 // Queue.Counts is made, and the address of a page that tells more of them, such as River UI, which is a program of its own;
 // empty if there is none. counts is called while somebody looks, at most once in
-// five seconds, on a goroutine of its own and with a context of five seconds; its error is shown.
+// five seconds, on a goroutine of its own and with a context of five seconds; its error is shown, and
+// that it panicked. A nil counts is ignored.
 func (p *Page) ShowStored(name, link string, counts func(context.Context) (map[string]int, error)) {
+	if counts == nil {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stored = append(p.stored, storedTasks{name: name, link: link, counts: counts, latest: &latestCounts{}})

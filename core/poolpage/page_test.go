@@ -11,11 +11,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	taskpool "github.com/elite-libs/taskpool/core"
 	"github.com/elite-libs/taskpool/core/poolpage"
@@ -352,4 +354,55 @@ func TestStoredTasksAreShownWithoutWaitingForThem(t *testing.T) {
 			t.Errorf("asked %d times", asked)
 		}
 	})
+}
+
+func TestCountingOfStoredTasksThatMisbehavesHarmsNobody(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		counts func(context.Context) (map[string]int, error)
+		want   string
+	}{
+		{"panic", func(context.Context) (map[string]int, error) { panic("oh") }, "the counting panicked: oh"},
+		{"goexit", func(context.Context) (map[string]int, error) { runtime.Goexit(); return nil, nil }, "the counting called runtime.Goexit"},
+		{"nil", nil, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				page, asked := poolpage.New(), 0
+				counts := tt.counts
+				if counts != nil {
+					counts = func(ctx context.Context) (map[string]int, error) { asked++; return tt.counts(ctx) }
+				}
+				page.ShowStored("river", "", counts)
+				for range 3 { // and it is asked again
+					get(page, "/")
+					time.Sleep(6 * time.Second)
+				}
+				if body := get(page, "/").Body.String(); !strings.Contains(body, tt.want) || strings.Contains(body, "river") != (tt.want != "") {
+					t.Errorf("got %s, want %q", body, tt.want)
+				}
+				synctest.Wait()
+				if want := 4; tt.counts != nil && asked != want {
+					t.Errorf("asked %d times, want %d", asked, want)
+				}
+			})
+		})
+	}
+}
+
+func TestALongErrorIsCutBetweenCharacters(t *testing.T) {
+	p, page := taskpool.New(taskpool.Config{Logger: slog.New(slog.DiscardHandler)}), poolpage.New()
+	defer page.Close()
+	page.Show("pool", p)
+	if err := p.Add(func(context.Context) error { return errors.New("x" + strings.Repeat("é", 500)) }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{"/", "/?format=json"} {
+		if body := get(page, format).Body.String(); !utf8.ValidString(body) || strings.ContainsRune(body, utf8.RuneError) || strings.Contains(body, `\ufffd`) || !strings.Contains(body, "é…") {
+			t.Errorf("%s: got %s", format, body)
+		}
+	}
 }

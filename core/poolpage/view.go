@@ -3,7 +3,10 @@ package poolpage
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -115,7 +118,7 @@ func textOf(err error) (text string) {
 	text = err.Error()
 	const most = 500
 	if len(text) > most {
-		text = text[:most] + "…"
+		text = strings.ToValidUTF8(text[:most], "") + "…" // it may be cut within a character
 	}
 	return text
 }
@@ -164,16 +167,27 @@ func (s storedTasks) view(now time.Time) storedView {
 	return storedView{s.name, s.link, slices.Clone(l.states), textOf(l.err)}
 }
 
+// ask asks. It is on a goroutine of its own, where nobody else could bear a panic.
 func (s storedTasks) ask() {
+	var counts map[string]int
+	err := errors.New("the counting called runtime.Goexit")
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("the counting panicked: %v", v)
+		}
+		s.latest.note(counts, err)
+	}()
 	ctx, cancel := context.WithTimeout(context.Background(), askWithin)
 	defer cancel()
-	counts, err := s.counts(ctx)
+	counts, err = s.counts(ctx)
+}
+
+func (l *latestCounts) note(counts map[string]int, err error) {
 	var states []stateCount
 	for state, n := range counts {
 		states = append(states, stateCount{state, n})
 	}
 	slices.SortFunc(states, func(a, b stateCount) int { return cmp.Compare(a.State, b.State) })
-	l := s.latest
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.asking, l.err = false, err

@@ -19,7 +19,7 @@ const farewell = time.Second
 // Begin begins a scope of Config.Source. It implements taskpool.Source.
 func (q *Queue[TTx]) Begin(ctx context.Context) (context.Context, taskpool.Exchange) {
 	if !q.made() {
-		return ctx, taskpool.Exchange{}
+		return new(taskpool.Pool).Begin(ctx) // which begins nothing
 	}
 	return q.config.Source.Begin(ctx)
 }
@@ -41,6 +41,9 @@ func (q *Queue[TTx]) Begin(ctx context.Context) (context.Context, taskpool.Excha
 func (q *Queue[TTx]) Done(ctx context.Context) (taskpool.Report, error) {
 	if !q.made() {
 		return taskpool.Report{}, errNoQueue
+	}
+	if ctx == nil {
+		ctx = context.Background()
 	}
 	if _, self := RowOf(ctx); self {
 		return taskpool.Report{}, taskpool.ErrSelfWait

@@ -239,3 +239,19 @@ func aTaskThatThePoolRefusesRunsAgainElsewhere[TTx any](t *testing.T, db *databa
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+func TestNilContextIsTheBackground(t *testing.T) {
+	t.Parallel()
+	onEach(t, nilContextIsTheBackground[*sql.Tx], nilContextIsTheBackground[pgx.Tx])
+}
+
+func nilContextIsTheBackground[TTx any](t *testing.T, db *database[TTx]) {
+	var none context.Context
+	if _, ok := riverpool.RowOf(none); ok {
+		t.Error("got the row of no context")
+	}
+	q := start(t, db, riverpool.Config{Source: taskpool.New(taskpool.Config{}), Tasks: tasks(noting(nil, "note", riverpool.Options{}))})
+	must(t, taskpool.Handle(none, q, func(ctx context.Context) error { return ctx.Err() }))
+	_, err := q.Done(none)
+	must(t, err)
+}

@@ -48,7 +48,7 @@ func (q *Queue[TTx]) runOnce(ctx context.Context, name string, task taskpool.Tas
 	return r.ctx, err
 }
 
-// callRun calls what is to run r. A panic of the task passes through it.
+// callRun calls what is to run r.
 func (q *Queue[TTx]) callRun(ctx context.Context, r *run, call func() error) (panicked bool, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -62,14 +62,19 @@ func (q *Queue[TTx]) callRun(ctx context.Context, r *run, call func() error) (pa
 	return false, call()
 }
 
-// next runs the task, the first time that it is called.
+// next runs the task, the first time that it is called. A panic ends here, as in package
+// taskpool: the hook may have called it on a goroutine of its own, where it would end
+// the process.
 func (r *run) next(ctx context.Context) error {
 	r.once.Do(func() {
 		r.called, r.ctx = true, ctx
 		defer func() {
-			if v := recover(); v != nil {
+			switch v := recover().(type) {
+			case nil:
+			case *taskpool.PanicError: // of a pool
+				r.err = v
+			default:
 				r.err = &taskpool.PanicError{Value: v, Stack: debug.Stack()}
-				panic(v)
 			}
 		}()
 		r.err = r.task(ctx)
@@ -104,7 +109,7 @@ func (q *Queue[TTx]) recoverHook(ctx context.Context, hook string) {
 }
 
 func (q *Queue[TTx]) logHookPanic(ctx context.Context, hook string, v any) {
-	q.config.Logger.LogAttrs(ctx, slog.LevelError, "hook panicked",
+	q.write(ctx, slog.LevelError, "hook panicked",
 		slog.String("hook", hook), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 }
 
@@ -114,5 +119,12 @@ func (q *Queue[TTx]) log(ctx context.Context, level slog.Level, msg string, r ta
 	if e := (*taskpool.PanicError)(nil); errors.As(r.Err, &e) {
 		attrs = append(attrs, slog.String("stack", string(e.Stack)))
 	}
+	q.write(ctx, level, msg, attrs...)
+}
+
+// write writes to the configured logger. A handler that panics harms nobody: River would
+// take it for the task's end.
+func (q *Queue[TTx]) write(ctx context.Context, level slog.Level, msg string, attrs ...slog.Attr) {
+	defer func() { _ = recover() }()
 	q.config.Logger.LogAttrs(ctx, level, msg, attrs...)
 }

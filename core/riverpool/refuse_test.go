@@ -298,6 +298,10 @@ func TestTheZeroQueueRefuses(t *testing.T) {
 		if q.Client() != nil {
 			t.Error("got a client")
 		}
+		var none context.Context
+		if ctx, _ = q.Begin(none); ctx == nil {
+			t.Error("got no context of a Queue that begins nothing")
+		}
 	}
 }
 

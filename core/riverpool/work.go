@@ -36,6 +36,9 @@ type rowKey struct{}
 // what the earlier ones failed with. It is a copy. It answers false in what is not a stored
 // task; taskpool.RunOf answers that of in-memory tasks.
 func RowOf(ctx context.Context) (rivertype.JobRow, bool) {
+	if ctx == nil {
+		return rivertype.JobRow{}, false
+	}
 	row, ok := ctx.Value(rowKey{}).(*rivertype.JobRow)
 	if !ok {
 		return rivertype.JobRow{}, false

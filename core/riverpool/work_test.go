@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -227,8 +229,11 @@ func (carrier) Extract(ctx context.Context, stored map[string]string) context.Co
 func hooksSeeStoredTasksAsOthers[TTx any](t *testing.T, db *database[TTx]) {
 	j, ended := newJournal(), newJournal()
 	run := func(ctx context.Context, n note) error {
-		if n.Text == "panic" {
+		switch n.Text {
+		case "panic":
 			panic("oh")
+		case "goexit":
+			runtime.Goexit()
 		}
 		j <- fmt.Sprint(n.Text, " ", ctx.Value(traceKey{}))
 		return nil
@@ -242,8 +247,18 @@ func hooksSeeStoredTasksAsOthers[TTx any](t *testing.T, db *database[TTx]) {
 				panic("before")
 			case "never":
 				return errNo
-			case "recover":
-				defer func() { _ = recover() }()
+			case "beside":
+				beside, ended := next, make(chan struct{})
+				next = func(ctx context.Context) (err error) {
+					go func() {
+						defer close(ended)
+						err = taskpool.ErrGoexit // unless it returns: a Goexit of the task ends this goroutine
+						err = beside(ctx)
+					}()
+					<-ended
+					ended = make(chan struct{})
+					return err
+				}
 			}
 			ctx = context.WithValue(ctx, spanKey{}, mode)
 			err := next(ctx)
@@ -272,7 +287,9 @@ func hooksSeeStoredTasksAsOthers[TTx any](t *testing.T, db *database[TTx]) {
 		{"before", good.Job(note{"b"}), true, "before: good succeeded t1 <nil>"},
 		{"after", good.Job(note{"c"}), true, "after: good succeeded t1 after"},
 		{"never", bad.Job(note{"d"}), false, "never: bad failed t1 <nil>"},
-		{"recover", bad.Job(note{"panic"}), false, "recover: bad panicked t1 recover"},
+		{"plain", bad.Job(note{"panic"}), false, "plain: bad panicked t1 plain"},
+		{"beside", bad.Job(note{"panic"}), false, "beside: bad panicked t1 beside"},
+		{"beside", bad.Job(note{"goexit"}), false, "beside: bad failed t1 beside"},
 	} {
 		mode = tt.mode
 		must(t, q.Submit(ctx, tt.job))
@@ -287,4 +304,43 @@ func hooksSeeStoredTasksAsOthers[TTx any](t *testing.T, db *database[TTx]) {
 	mode = "plain"
 	must(t, q.Submit(t.Context(), good.Job(note{"e"}))) // nothing to carry
 	j.want(t, "e <nil>")
+}
+
+func TestALoggerThatPanicsChangesNoEnd(t *testing.T) {
+	t.Parallel()
+	onEach(t, aLoggerThatPanicsChangesNoEnd[*sql.Tx], aLoggerThatPanicsChangesNoEnd[pgx.Tx])
+}
+
+// A hostile is a log handler that panics at what a Queue has to say.
+type hostile struct{ slog.Handler }
+
+func (hostile) Enabled(context.Context, slog.Level) bool { return true }
+func (hostile) Handle(_ context.Context, r slog.Record) error {
+	if strings.HasPrefix(r.Message, "stored task") || r.Message == "hook panicked" {
+		panic("logger")
+	}
+	return nil
+}
+
+func aLoggerThatPanicsChangesNoEnd[TTx any](t *testing.T, db *database[TTx]) {
+	ended := newJournal()
+	permanent := riverpool.Define("permanent", func(context.Context, note) error { return taskpool.Permanent(errNo) }, riverpool.Options{})
+	twice := riverpool.Define("twice", func(context.Context, note) error { return errNo }, riverpool.Options{Attempts: 2, Retry: taskpool.Backoff(9, 0, 0)})
+	q := start(t, db, riverpool.Config{Workers: 1, Logger: slog.New(hostile{slog.DiscardHandler}), Tasks: tasks(permanent, twice), Hooks: taskpool.Hooks{
+		Ended: func(_ context.Context, r taskpool.Result) {
+			ended <- fmt.Sprint(r.Name, " ", r.Attempts)
+			panic("ended")
+		},
+	}})
+	must(t, q.Submit(t.Context(), permanent.Job(note{}), twice.Job(note{})))
+	got := ended.next(t, 2)
+	slices.Sort(got)
+	if want := []string{"permanent 1", "twice 2"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	done(t, q)
+	ended.empty(t)
+	if got, want := db.rows(t), []string{"permanent cancelled 1", "twice discarded 2"}; !slices.Equal(got, want) {
+		t.Errorf("got rows %q, want %q", got, want)
+	}
 }

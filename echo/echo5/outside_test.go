@@ -2,6 +2,7 @@ package echopool_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -53,5 +54,12 @@ func TestOutcomeHasTheStatusThatWentPastTheWriter(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestFromAContextWithoutARequestIsTheZeroScope(t *testing.T) {
+	c := echo.New().NewContext(nil, httptest.NewRecorder())
+	if err := echopool.From(c).Add(func(context.Context) error { return nil }); !errors.Is(err, taskpool.ErrNoScope) {
+		t.Errorf("got %v, want ErrNoScope", err)
 	}
 }

@@ -38,6 +38,7 @@ func Begin(ctx context.Context, src taskpool.Source, rctx *fasthttp.RequestCtx) 
 	rctx.SetUserValue(reusedKey{}, true)
 	inner, of := src.Begin(ctx)
 	if of.Held() {
+		of.Returned(taskpool.Outcome{}) // a scope that stays open is a request to whoever counts them
 		return ctx, Exchange{}, ErrHold
 	}
 	of.Reused(reusedKey{}, nil)
