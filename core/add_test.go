@@ -64,6 +64,19 @@ func TestRoomIsQueueLimitAndIdleWorkersLessWhatWaits(t *testing.T) {
 	})
 }
 
+func TestAddOfNothingIsAcceptedWhereMoreWaitsThanMay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{Workers: 2, QueueLimit: 1})
+		p.Pause()
+		must(t, p.Add(nop, nop, nop))
+		p.Resize(1)
+		must(t, p.Add())
+		wantErr(t, "Add", p.Add(nop), taskpool.ErrOverloaded)
+		p.Resume()
+		done(t, p)
+	})
+}
+
 // repeat is n times the same task.
 func repeat(n int, task taskpool.Task) []taskpool.Task {
 	tasks := make([]taskpool.Task, n)

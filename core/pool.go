@@ -221,7 +221,7 @@ func (p *Pool) refusalLocked(s *scope, n int) error {
 		return ErrDone
 	case s.closedLocked():
 		return ErrScopeClosed
-	case p.config.QueueLimit > 0 && n > p.config.QueueLimit-p.waitingLocked()+p.idleLocked():
+	case p.config.QueueLimit > 0 && n > max(p.config.QueueLimit-p.waitingLocked()+p.idleLocked(), 0): // retries and Resize may have exceeded it
 		return ErrOverloaded
 	}
 	return nil

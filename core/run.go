@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// takenLocked notes that the job starts now, unless there is no time left for it. It
-// gives the job for the worker.
-func (j *job) takenLocked(p *Pool) *job {
+// takenLocked notes that the job starts now, unless there is no time left for it.
+func (j *job) takenLocked(p *Pool) {
 	f := j.full()
 	switch {
 	case j.fate != 0:
@@ -22,7 +21,6 @@ func (j *job) takenLocked(p *Pool) *job {
 		j.started = ticks()
 		f.startedLocked(p)
 	}
-	return j
 }
 
 // giveUpLocked decides how a job ends that Done leaves no time for: as canceled, or,

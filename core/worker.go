@@ -149,7 +149,8 @@ func (w *worker) takeLocked() bool {
 			}
 		}
 	case *job:
-		w.job = slot.takenLocked(p)
+		w.job = slot
+		slot.takenLocked(p)
 	case notice:
 		return true
 	}
