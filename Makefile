@@ -2,7 +2,8 @@
 
 GO          ?= go
 MODULES     := $(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod */*/*/go.mod))
-PACKAGES    := $(addsuffix /...,$(addprefix ./,$(MODULES)))
+LAST        := core/bench core/poolvet examples/internal/combos
+PACKAGES    := $(addsuffix /...,$(addprefix ./,$(filter-out $(LAST),$(MODULES)) $(LAST))) # the last wait for nothing: they have the processors when others do
 FRAMEWORK   ?= nethttp
 ADDR        ?= 127.0.0.1:8080
 DURABLE     ?=
@@ -16,8 +17,12 @@ LINT        := v2.15.0
 VULN        := v1.9.0
 LINT_BIN    := .bin/golangci-lint-$(LINT)
 
-# The compiler, the linker and vet collect garbage less often: they end before it would help, in four fifths of the time.
-export GOFLAGS := $(shell $(GO) env GOFLAGS 2>/dev/null) '-toolexec=env GOGC=400'
+# The compiler, the linker, the Go command and most tests collect garbage less often: they end before it would help.
+test race newest alone lint docs-check: export GOGC := 400
+
+# What tests build is linked without what debuggers read, as tests themselves are, and with the same flags: these are part
+# of a program's package main, which would be compiled once more otherwise.
+test race newest alone docs-check: export GOFLAGS := $(shell $(GO) env GOFLAGS 2>/dev/null) -buildvcs=false '-ldflags=-s -w'
 
 .PHONY: help run test race chaos ci fmt vet alone newest lint vuln tidy tidy-check bench bench-full lanes syscalls picture microbench compare docs-check release-check go cc
 .DEFAULT_GOAL := help
@@ -30,8 +35,8 @@ run: go ## start the orders service (FRAMEWORK=nethttp, gin, echo, echo5, fiber 
 	@$(GO) build -o .bin/orders-$(FRAMEWORK) ./examples/$(FRAMEWORK)
 	@ADDR=$(ADDR) DURABLE='$(DURABLE)' exec .bin/orders-$(FRAMEWORK) $(ARGS) # not go run, which hands on no SIGTERM
 
-test: go ## run the tests of every module, with a Postgres of their own if there is one on this machine
-	$(POSTGRES) $(GO) test -p $(AT_ONCE) $(PACKAGES) # more than there are processors: most tests wait
+test: go ## run the tests of every module in their short form, with a Postgres of their own if there is one on this machine
+	$(POSTGRES) $(GO) test -short -vet=off -p $(AT_ONCE) $(PACKAGES) # more than there are processors: most tests wait
 
 race: go cc ## run the tests of every module under the race detector, but for those of other processes, which it does not see
 	$(GO) test -run Model ./core # all of its schedules; the detector is shown a quarter of them
@@ -57,7 +62,7 @@ newest: go cc ## test Fiber on the newest fasthttp (fiber/fasthttp-newest.mod) a
 	cd core/bench && GOWORK=off $(GO) test -modfile=newest.mod . ./cmd/... # lanes has no newer peers; make race tests all of them in the workspace
 
 lint: $(LINT_BIN) ## golangci-lint with the checks of go vet, at a pinned version that is installed into .bin
-	GOGC=400 $(LINT_BIN) run --config .golangci.yml $(PACKAGES)
+	$(LINT_BIN) run --config .golangci.yml $(PACKAGES)
 
 $(LINT_BIN): | go
 	GOBIN=$(CURDIR)/.bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT)

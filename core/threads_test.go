@@ -22,8 +22,11 @@ import (
 // seconds.
 func TestChaosLedgerHoldsOnRealThreads(t *testing.T) {
 	rounds := 8
-	if inFull() {
+	switch {
+	case inFull():
 		rounds = 500
+	case testing.Short():
+		rounds = 3
 	}
 	for _, procs := range []int{1, 2, 4, 8} {
 		for _, cut := range []bool{false, true} {

@@ -27,8 +27,11 @@ import (
 // attempt. CHAOS_ROUNDS says how many rounds there are of each.
 func TestChaosDurable(t *testing.T) {
 	rounds := 3
-	if chaos {
+	switch {
+	case chaos:
 		rounds = 20
+	case testing.Short():
+		rounds = 1
 	}
 	if text := os.Getenv("CHAOS_ROUNDS"); text != "" {
 		if _, err := fmt.Sscan(text, &rounds); err != nil {

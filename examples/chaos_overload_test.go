@@ -34,6 +34,7 @@ func TestChaosOverload(t *testing.T) {
 		duration, queue = time.Minute, 1000
 	}
 	t.Setenv("GOMEMLIMIT", "off") // for the children: nothing but the pool bounds their memory
+	t.Setenv("GOGC", "100")       // and they collect as programs do, not as make has its tests do it
 	slowly := func(ctx context.Context) { pause(ctx, latency) }
 
 	p := startPartner(t, slowly)

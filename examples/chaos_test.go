@@ -44,9 +44,12 @@ var endings = []ending{finished, cut, impatient, finished, cut, finished}
 //
 //	CHAOS_SEED=17 go test -run 'TestChaosShutdown/fiber' -v
 func TestChaosShutdown(t *testing.T) {
-	rounds := 3
-	if chaos {
+	rounds, apart := 3, uint64(0)
+	switch {
+	case chaos:
 		rounds = 50
+	case testing.Short():
+		rounds, apart = 1, 1 // so the frameworks end in different ways
 	}
 	base := uint64(time.Now().UnixNano()) % 1e6 * uint64(len(endings)) // the seed of a round also says how it ends
 	if text := os.Getenv("CHAOS_SEED"); text != "" {
@@ -54,6 +57,7 @@ func TestChaosShutdown(t *testing.T) {
 		if base, err = strconv.ParseUint(text, 10, 64); err != nil {
 			t.Fatal(err)
 		}
+		apart = 0
 	}
 	var sum figures
 	t.Cleanup(func() { t.Log(sum.String()) }) // when the parallel ones have ended
@@ -64,7 +68,7 @@ func TestChaosShutdown(t *testing.T) {
 			}
 			binary := build(t, name)
 			for i := range rounds {
-				seed := base + uint64(i)
+				seed := base + uint64(stream)*apart + uint64(i)
 				how := endings[seed%uint64(len(endings))]
 				t.Run(fmt.Sprintf("seed=%d/%s", seed, how), func(t *testing.T) {
 					t.Logf("repeat with CHAOS_SEED=%d", seed)

@@ -45,7 +45,7 @@ var binaries struct {
 func build(t *testing.T, program string) (binary string) {
 	t.Helper()
 	binaries.once.Do(func() {
-		args := []string{"build", "-ldflags=-w", "-o", binaries.dir} // -w: nobody debugs them, and they are linked in three quarters of the time
+		args := []string{"build", "-o", binaries.dir}
 		if raceEnabled {
 			args = append(args, "-race", "-gcflags=modernc.org/sqlite/lib=-race=false") // as make race does
 		}

@@ -2,7 +2,6 @@ package ginpool_test
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"testing"
 
@@ -60,7 +59,7 @@ func captured(x pooltest.Exchange, key, value string) context.Context {
 }
 
 func adapters() (all []pooltest.Adapter) {
-	recovery := []gin.HandlerFunc{gin.RecoveryWithWriter(io.Discard)}
+	recovery := []gin.HandlerFunc{gin.RecoveryWithWriter(nil)}
 	a := pooltest.Adapter{
 		Release:         taskpool.ReleaseHandlerReturned,
 		HTTP2:           taskpool.ReleaseStreamClosed,

@@ -70,9 +70,10 @@
 // http.MaxBytesReader net/http closes the connection, which it is told by a private method of its own writer.
 // The check says so in its name, and lets nothing else differ.
 //
-// What a hostile client does is drawn from a seed that is logged. [Chaos] runs the
-// long form of that check, and [Soak] has the same clients come for minutes and
-// looks at the memory: both are for CHAOS=1 in the environment.
+// What a hostile client does is drawn from a seed that is logged. With go test -short
+// a third of them come. [Chaos] runs the long form of that check, and [Soak] has the
+// same clients come for minutes and looks at the memory: both are for CHAOS=1 in the
+// environment.
 //
 // # Capabilities
 //

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 	"weak"
 
@@ -102,9 +103,12 @@ func (r *run) books(m manner, perRequest bool) *books {
 	if perRequest {
 		name = m.name + " with a pool for each request"
 	}
-	b := &books{target: &target{run: r, name: name, tls: m.tls}, does: m.tricks, wish: m.few, seen: make(map[string]bool)}
-	if r.long {
+	b := &books{target: &target{run: r, name: name, tls: m.tls, step: 1}, does: m.tricks, wish: m.few, seen: make(map[string]bool)}
+	switch {
+	case r.long:
 		b.wish = m.many
+	case testing.Short():
+		b.step, b.wish = 3, b.wish/3
 	}
 	b.site = r.serve(setup{
 		tls: m.tls, perRequest: perRequest, grace: hostileGrace, maxHeader: hostileHeader, results: 40 * int(b.wish), quiet: true,

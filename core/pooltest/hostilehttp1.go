@@ -147,13 +147,13 @@ func leaves(v *visitor) {
 const points = 300
 
 // leavesNext: each client leaves one byte of the exchange later than the one
-// before, and takes what is on its way with it.
+// before, or somewhere within the next step, and takes what is on its way with it.
 var leavesNext = trick{"leaves one byte later than the one before", func(v *visitor) {
 	conn := v.dial()
 	if conn == nil {
 		return
 	}
-	request, at := v.request("read", "Content-Length: 5\r\nConnection: close\r\n", "hello"), int(v.point.Add(1)-1)
+	request, at := v.request("read", "Content-Length: 5\r\nConnection: close\r\n", "hello"), int((v.point.Add(1)-1)*v.step+v.rng.Int64N(v.step))
 	_, _ = io.WriteString(conn, request[:min(at, len(request))])
 	if at > len(request) {
 		_, _ = io.CopyN(io.Discard, conn, int64(at-len(request)))

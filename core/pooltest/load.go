@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/elite-libs/taskpool/core"
 )
@@ -46,11 +47,13 @@ func load(r *run) {
 	var clients, watch sync.WaitGroup
 	answered := make(chan struct{})
 	watch.Go(func() {
+		again := time.NewTicker(100 * time.Microsecond) // a processor of its own would see little more
+		defer again.Stop()
 		for s.balanced(s.source.stats()) {
 			select {
 			case <-answered:
 				return
-			default:
+			case <-again.C:
 			}
 		}
 	})

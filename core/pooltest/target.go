@@ -23,7 +23,8 @@ type target struct {
 	visitors sync.Map     // *visitor by its number, while it is there
 	numbers  atomic.Int64 // of visitors
 	requests atomic.Int64 // that were begun, be it with one byte
-	point    atomic.Int64 // of the next client of leavesNext
+	point    atomic.Int64 // of the next client of leavesNext, in steps
+	step     int64        // of leavesNext, in bytes
 }
 
 // A visitor is one client, with one trick. It is bounded by its deadline, which

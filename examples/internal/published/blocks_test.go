@@ -54,7 +54,7 @@ func TestFirstExampleRuns(t *testing.T) {
 	addr := freeAddress(t)
 	write(t, filepath.Join(module, "first/main.go"), first.listeningOn(t, addr))
 	binary := filepath.Join(t.TempDir(), "first")
-	output(t, module, nil, "go", "build", "-ldflags=-w", "-o", binary, "./first")
+	output(t, module, nil, "go", "build", "-o", binary, "./first")
 
 	p := start(t, t.TempDir(), nil, binary)
 	if got, want := p.order(t, addr), http.StatusCreated; got != want {

@@ -61,7 +61,7 @@ var elsewhere = map[string]string{
 // uncalled are those that nobody calls who writes a server: other packages do, or an adapter, for which those of this
 // repository are the example.
 var uncalled = regexp.MustCompile(`\.(String|MarshalText|Error|Unwrap|RoundTrip|CloseIdleConnections)$` + // fmt, encoders, errors, net/http
-	`|^taskpool\.Exchange\.(Held|Hold|Hijacked|Reused|Value)$|^fastpool\.|^taskpool\.Holder\.|^httppool\.Exchange\.(Hijacked|Reused|Scope|Status)$|^(tasktest\.Recorder|riverpool\.Queue)\.Begin$` + // an adapter
+	`|^taskpool\.Exchange\.(Held|Hold|Hijacked|Reused|Value)$|^fastpool\.|^taskpool\.Holder\.|^httppool\.Exchange\.(Failed|Hijacked|Reused|Scope|Status)$|^(tasktest\.Recorder|riverpool\.Queue)\.Begin$` + // an adapter
 	`|^pooltest\.(Test|Chaos|Soak|HTTP|HTTPExchange\..*)$`) // its test
 
 // Every exported function and method that a user calls has an Example that runs. go doc shows it in its place if it has
