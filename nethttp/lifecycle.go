@@ -30,7 +30,7 @@ func Begin(src taskpool.Source, w http.ResponseWriter, r *http.Request) (Exchang
 	}
 	o := &observer{base: w, ctx: r.Context(), proto: uint8(r.ProtoMajor)}
 	ctx, exchange := src.Begin((*lookups)(o))
-	o.exchange = exchange
+	o.exchange, o.begun = exchange, true
 	o.conn, _ = o.ctx.Value(connKey{}).(*conn)
 	if o.conn != nil {
 		o.turn = o.conn.turn.Load()

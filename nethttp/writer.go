@@ -48,6 +48,7 @@ type observer struct {
 	rendering bool // the framework is still to render an error
 
 	proto uint8 // the major version of HTTP
+	begun bool  // before that nobody but the Source looks for values
 }
 
 // The optional interfaces of a ResponseWriter that a view has if the writer below
