@@ -90,8 +90,8 @@ release-check: go ## rehearse a release of what is committed: tag it in a clone,
 bench: compare ## the engine beside its peers at their newest versions, and the ratios that are asked (ten minutes)
 	.bin/compare
 
-bench-full: compare ## the same for publishing, with the workloads that take long (an hour); also writes .bin/bench.md, and .bin/bench.txt for benchstat
-	.bin/compare -full -rounds 10 -budget 1s -markdown .bin/bench.md -benchfmt .bin/bench.txt
+bench-full: compare ## the same for publishing, with the workloads that take long (45 minutes); also writes .bin/bench.md, and .bin/bench.txt for benchstat
+	.bin/compare -full -rounds 5 -budget 1s -markdown .bin/bench.md -benchfmt .bin/bench.txt
 
 syscalls: go ## count the system calls of a request with the middleware and without (a minute; it needs strace)
 	cd core/bench && GOWORK=off $(GO) build -modfile=newest.mod -o $(CURDIR)/.bin/syscalls ./cmd/syscalls
