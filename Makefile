@@ -3,7 +3,7 @@
 GO          ?= go
 MODULES     := $(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod */*/*/go.mod))
 LAST        := core/bench core/poolvet examples/internal/combos
-PACKAGES    := $(addsuffix /...,$(addprefix ./,$(filter-out $(LAST),$(MODULES)) $(LAST))) # the last wait for nothing: they have the processors when others do
+PACKAGES    := $(addsuffix /...,$(addprefix ./,$(filter-out $(LAST),$(MODULES)) $(LAST))) # what only computes comes last: tests that wait begin meanwhile
 FRAMEWORK   ?= nethttp
 ADDR        ?= 127.0.0.1:8080
 DURABLE     ?=

@@ -10,13 +10,46 @@ import (
 	"time"
 )
 
+// A nextCall is the one call of what a Hooks.Run is given for next: it may call that any
+// number of times, on goroutines of its own, and after it has returned.
+type nextCall struct {
+	mu     sync.Mutex // protects the next two
+	over   bool       // Run has returned: next runs nothing
+	called bool
+	ran    sync.WaitGroup // not a sync.Once, as time has to pass in a bubble of synctest
+}
+
+// call has the first call run run; the others wait for it. It reports whether there was one.
+func (c *nextCall) call(run func()) (called bool) {
+	c.mu.Lock()
+	first := !c.called && !c.over
+	if first {
+		c.called = true
+		c.ran.Add(1)
+	}
+	called = c.called
+	c.mu.Unlock()
+	if first {
+		defer c.ran.Done()
+		run()
+		return true
+	}
+	c.ran.Wait()
+	return called
+}
+
+// end is told that Run has returned, and waits for the call that it has left behind.
+func (c *nextCall) end() {
+	c.mu.Lock()
+	c.over = true
+	c.mu.Unlock()
+	c.ran.Wait()
+}
+
 // A hookedRun is one run of a task with Hooks.Run around it.
 type hookedRun struct {
+	nextCall
 	job      *job
-	ran      sync.WaitGroup
-	mu       sync.Mutex // protects the next three
-	over     bool       // Run has returned: next runs nothing
-	called   bool
 	ctx      context.Context // what next was called with
 	exited   bool            // it called runtime.Goexit
 	panicked *PanicError
@@ -45,10 +78,7 @@ func (p *Pool) runHook(ctx context.Context, j *job, derived *context.Context) er
 func (p *Pool) callRun(ctx context.Context, j *job, r *hookedRun) (hookPanicked bool, err error) {
 	defer func() {
 		v := recover()
-		r.mu.Lock()
-		r.over = true
-		r.mu.Unlock()
-		r.ran.Wait() // if the hook has left next behind
+		r.end()
 		hookPanicked = v != nil
 		if hookPanicked && r.panicked == nil {
 			p.logHookPanic(ctx, "Run", v)
@@ -60,21 +90,9 @@ func (p *Pool) callRun(ctx context.Context, j *job, r *hookedRun) (hookPanicked 
 // next runs the task, the first time that it is called. When Run has returned it
 // runs nothing.
 func (r *hookedRun) next(ctx context.Context) error {
-	r.mu.Lock()
-	first := !r.called && !r.over
-	if first {
-		r.called, r.ctx = true, ctx
-		r.ran.Add(1)
-	}
-	called := r.called
-	r.mu.Unlock()
-	switch {
-	case first:
-		r.run(ctx)
-	case !called:
+	if !r.call(func() { r.run(ctx) }) {
 		return errEnded
 	}
-	r.ran.Wait()
 	return r.err
 }
 
@@ -82,9 +100,8 @@ func (r *hookedRun) next(ctx context.Context) error {
 // of its own, where it would end the process. A Goexit cannot be stopped, and ends
 // that goroutine.
 func (r *hookedRun) run(ctx context.Context) {
-	r.exited = true
+	r.ctx, r.exited = ctx, true
 	defer func() {
-		defer r.ran.Done()
 		v := recover()
 		switch v := v.(type) {
 		case nil:
@@ -116,17 +133,10 @@ func (p *Pool) callDrained(s *scope) {
 	p.lock()
 	r := s.reportLocked()
 	p.mu.Unlock()
-	ctx, end := s.hookContext()
-	defer end()
-	defer p.recoverHook(ctx, "Drained")
-	p.config.Hooks.Drained(ctx, r)
-}
-
-// hookContext is the context of a task of the scope, for a hook that is called for
-// none of them.
-func (s *scope) hookContext() (ctx context.Context, end func()) {
-	j := &job{scope: s}
-	return j.ctx(), j.endLife
+	j := &job{scope: s} // for the context of a hook that is called for no task
+	defer j.endLife()
+	defer p.recoverHook(j.ctx(), "Drained")
+	p.config.Hooks.Drained(j.ctx(), r)
 }
 
 // recoverHook is deferred around a hook.

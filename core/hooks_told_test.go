@@ -258,6 +258,49 @@ func TestJoinedRunThatPanicsHarmsNobody(t *testing.T) {
 	}
 }
 
+func TestJoinedRunsAreCalledOnceEach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var book logbook
+		var told trail
+		run := func(name string, after func()) taskpool.Hooks {
+			return taskpool.Hooks{Run: func(ctx context.Context, _ string, next taskpool.Task) error {
+				told.add("%s", name)
+				err := next(ctx)
+				equal(t, name+" calls next again", next(ctx), err)
+				after()
+				return err
+			}}
+		}
+		p := newPool(taskpool.Config{Logger: logger(&book), Hooks: taskpool.JoinHooks(
+			run("a", func() {}), run("b", func() { panic("after") }), run("c", func() {}))})
+		must(t, p.Submit(taskpool.Job{Run: failing}))
+		equal(t, "fates", countsOf(drain(t, p)), counts{Failed: 1})
+		equal(t, "told", told.String(), "a b c")
+		done(t, p)
+	})
+}
+
+func TestJoinedRunIsWaitedForWhereTheOuterReturnsBeforeIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var book logbook
+		early := func(ctx context.Context, _ string, next taskpool.Task) error {
+			go func() { _ = next(ctx) }()
+			synctest.Wait() // it has begun
+			return nil
+		}
+		late := func(ctx context.Context, _ string, next taskpool.Task) error {
+			_ = next(ctx)
+			<-time.After(time.Second)
+			panic("late")
+		}
+		p := newPool(taskpool.Config{Logger: logger(&book), Hooks: taskpool.JoinHooks(taskpool.Hooks{Run: early}, taskpool.Hooks{Run: late})})
+		must(t, p.Submit(taskpool.Job{Name: "job", Run: nop}))
+		drain(t, p)
+		equal(t, "log", book.lines(), "ERROR hook panicked hook=Run panic=late stack=…")
+		done(t, p)
+	})
+}
+
 // A broken context is one that Run made, and that cannot be asked.
 type broken struct{ context.Context }
 

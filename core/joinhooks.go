@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 )
 
@@ -30,10 +29,10 @@ func joinRun(outer, inner func(context.Context, string, Task) error) func(contex
 		return either(outer, inner, outer == nil)
 	}
 	return func(ctx context.Context, name string, next Task) error {
-		r := &joinedRun{inner: inner, name: name, next: next}
-		err := outer(ctx, name, r.run)
-		if v := r.panicked.Load(); v != nil {
-			panic(v)
+		r := &joinedRun{inner: inner, name: name, task: next}
+		err := r.within(ctx, outer)
+		if r.panicked != nil {
+			panic(r.panicked)
 		}
 		return err
 	}
@@ -41,28 +40,46 @@ func joinRun(outer, inner func(context.Context, string, Task) error) func(contex
 
 // A joinedRun is one run within the Run of two Hooks.
 type joinedRun struct {
+	nextCall
 	inner    func(context.Context, string, Task) error
 	name     string
-	next     Task
-	panicked atomic.Pointer[hookPanic]
+	task     Task // further in
+	err      error
+	panicked *hookPanic
 }
 
-// run is what the outer Run calls for next. A panic of the inner one waits until the
-// outer has returned: that may have called it on a goroutine of its own, where it would
-// end the process. Meanwhile the task counts, which next runs if that was not yet done.
-func (r *joinedRun) run(ctx context.Context) (err error) {
+// within calls the outer Run. An inner one that it has called on a goroutine of its own is
+// waited for; from then on next runs nothing.
+func (r *joinedRun) within(ctx context.Context, outer func(context.Context, string, Task) error) error {
+	defer r.end()
+	return outer(ctx, r.name, r.next)
+}
+
+// next is what the outer Run is given: it calls the inner one, the first time.
+func (r *joinedRun) next(ctx context.Context) error {
+	if !r.call(func() { r.run(ctx) }) {
+		return errEnded
+	}
+	return r.err
+}
+
+// run calls the inner Run. A panic of it waits until the outer has returned: that may
+// have called it on a goroutine of its own, where it would end the process. Meanwhile
+// the task counts, which is run if that was not yet done.
+func (r *joinedRun) run(ctx context.Context) {
+	r.err = ErrGoexit // unless it returns
 	defer func() {
 		switch v := recover().(type) {
 		case nil:
 			return
 		case *hookPanic: // of one further in
-			r.panicked.Store(v)
+			r.panicked = v
 		default:
-			r.panicked.Store(&hookPanic{v, debug.Stack()})
+			r.panicked = &hookPanic{v, debug.Stack()}
 		}
-		err = r.next(ctx)
+		r.err = r.task(ctx)
 	}()
-	return r.inner(ctx, r.name, r.next)
+	r.err = r.inner(ctx, r.name, r.task)
 }
 
 // A hookPanic is the panic of a hook on its way to the log.

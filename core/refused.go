@@ -12,21 +12,19 @@ func (s *scope) callRefused(slots []slot, err error) {
 	if p.config.Hooks.Refused == nil || len(slots) == 0 {
 		return
 	}
-	ctx, end := s.hookContext()
-	defer end()
+	j := &job{scope: s} // for the context of a hook that is called for no task
+	defer j.endLife()
 	jobs := make([]Job, 0, len(slots))
 	for _, slot := range slots {
 		of, _ := asJob(slot)
 		of.Name = nameOf(slot)
 		jobs = append(jobs, of)
-		if _, j, _ := unpack(slot); j != nil {
-			if inner := j.values(); inner != nil {
-				ctx = inner
-			}
+		if _, of, _ := unpack(slot); of != nil {
+			j.inner = of.values()
 		}
 	}
-	defer p.recoverHook(ctx, "Refused")
-	p.config.Hooks.Refused(ctx, jobs, err)
+	defer p.recoverHook(j.ctx(), "Refused")
+	p.config.Hooks.Refused(j.ctx(), jobs, err)
 }
 
 // callRefusedTasks is callRefused for plain tasks that were to start at once.

@@ -83,6 +83,7 @@ func (j *fullJob) anew(failed *failedRun) *fullJob {
 	n.scope, n.inner, n.promise = j.scope, j.inner, j.promise
 	n.accepted, n.started = j.accepted, j.started
 	n.start, n.priority = j.start, j.priority
+	j.stay = nil // what it has left behind speaks for no other run
 	return n
 }
 

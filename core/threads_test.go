@@ -19,7 +19,7 @@ import (
 // On real threads, with nothing that orders the operations: producers add tasks
 // that end in every way, while others pause, resize and drain the pool, read its
 // numbers, and call Done. In full that takes a minute (two under -race), else two
-// seconds.
+// seconds, and less with -short.
 func TestChaosLedgerHoldsOnRealThreads(t *testing.T) {
 	rounds := 8
 	switch {

@@ -22,7 +22,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestChaosDurable ends the orders service again and again under load, and accounts for every order, by the name of its
+// TestChaosDurable ends the orders service again and again (once with -short) under load, and accounts for every order, by the name of its
 // customer: answered 2xx, it is delivered; answered otherwise, it is not. SIGTERM delivers nothing twice and uses up no
 // attempt. CHAOS_ROUNDS says how many rounds there are of each.
 func TestChaosDurable(t *testing.T) {

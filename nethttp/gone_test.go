@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
 	httppool "github.com/elite-libs/taskpool/nethttp"
@@ -42,6 +43,10 @@ func TestClientIsThereWhereSomethingElseThanAWriteFails(t *testing.T) {
 			_, err := io.Copy(w, iotest.ErrReader(errSource))
 			return err
 		},
+		"a part of a source that fails": func(w http.ResponseWriter) error {
+			_, err := io.CopyN(w, iotest.ErrReader(errSource), 1)
+			return err
+		},
 		"a status without a body": func(w http.ResponseWriter) error {
 			w.WriteHeader(http.StatusNoContent)
 			_, err := io.WriteString(w, "x")
@@ -66,6 +71,33 @@ func TestClientIsThereWhereSomethingElseThanAWriteFails(t *testing.T) {
 			}
 			if o := <-got; o.Disconnected {
 				t.Errorf("got %+v, want a client that is there", o)
+			}
+		})
+	}
+}
+
+func TestTimeToWriteThatRunsOutIsNoClientThatHasGone(t *testing.T) {
+	for name, flush := range map[string]func(http.ResponseWriter) error{
+		"Write": func(http.ResponseWriter) error { return nil },
+		"Flush": func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := make(chan taskpool.Outcome, 1)
+			resp, err := http.Get(leaving(t, got, func(w http.ResponseWriter, _ func()) {
+				if err := http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)); err != nil {
+					t.Error(err)
+				}
+				for err := error(nil); err == nil; err = flush(w) {
+					if _, err = w.Write(make([]byte, 1<<16)); err != nil {
+						break
+					}
+				}
+			}))
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+			if o := <-got; o.Disconnected || !o.Expired || o.Success() {
+				t.Errorf("got %+v, want one that has expired", o)
 			}
 		})
 	}

@@ -30,7 +30,8 @@ func Begin(src taskpool.Source, w http.ResponseWriter, r *http.Request) (Exchang
 	}
 	o := &observer{base: w, ctx: r.Context(), proto: uint8(r.ProtoMajor)}
 	ctx, exchange := src.Begin((*lookups)(o))
-	o.exchange, o.begun = exchange, true
+	o.exchange = exchange
+	o.begun.Store(true)
 	o.conn, _ = o.ctx.Value(connKey{}).(*conn)
 	if o.conn != nil {
 		o.turn = o.conn.turn.Load()
@@ -81,7 +82,8 @@ func (x Exchange) Hijacked() {
 }
 
 // Failed notes the error of a write, for a framework that may write past the writer that
-// Begin returned: it may tell that the client has gone. nil is ignored.
+// Begin returned: that the client has gone may show nowhere else. It is for the time before
+// End. nil is ignored, and so is what the server did not take or had no more time for.
 func (x Exchange) Failed(err error) {
 	if x.o != nil {
 		x.o.noteFailure(err)

@@ -75,12 +75,14 @@ func (o *observer) left() bool {
 	switch ended := o.ctx.Err(); {
 	case ended == nil || errors.Is(ended, context.DeadlineExceeded):
 		return false
-	case o.proto > 2 || o.failed.Load():
+	case o.proto > 2 || o.failed.Load() == failedGone:
 		return true
 	case !errors.Is(context.Cause(o.ctx), context.Canceled) || o.conn != nil && o.conn.base.Err() != nil:
 		return false // the server gives no cause of its own
-	case o.proto == 2: // the server resets a stream that it has no more time to write
-		return !o.writeTimedOut() && o.streamEnds()
+	case o.writeTimedOut(): // then the server closes the connection, or resets the stream, by itself
+		return false
+	case o.proto == 2:
+		return o.streamEnds()
 	}
 	closed, ok := closeNotify(innermost(o.base))
 	if !ok || o.notified.Load() {
@@ -152,6 +154,9 @@ func (o *observer) sent(r taskpool.Release, status int, expired bool) {
 // of a flush that failed; the client sees the end of the connection. The server's time
 // runs from when the request's header was read (conn.readRequest, newStream, Go 1.26).
 func (o *observer) writeTimedOut() bool {
+	if o.failed.Load() == failedLate {
+		return true
+	}
 	if by := o.writeBy.Load(); by != nil {
 		return !by.IsZero() && !time.Now().Before(*by)
 	}

@@ -19,7 +19,7 @@ func (l *lookups) Done() <-chan struct{}       { return l.ctx.Done() }
 func (l *lookups) Err() error                  { return l.ctx.Err() }
 
 func (l *lookups) Value(key any) any {
-	if t := reflect.TypeOf(key); l.begun && t != nil && reusesValues(t) {
+	if t := reflect.TypeOf(key); t != nil && l.begun.Load() && reusesValues(t) {
 		taskpool.CopyValue(key, exported)
 	}
 	return l.ctx.Value(key)

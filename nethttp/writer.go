@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -36,19 +37,19 @@ type observer struct {
 	// The handler's goroutine writes these, and triggers on others read them.
 	status   atomic.Int32 // the final status, 0 until it is known
 	hijacked atomic.Bool
-	failed   atomic.Bool               // a write
+	failed   atomic.Uint32             // why the first write did that failed; 0 if none has
 	notified atomic.Bool               // a handler over HTTP/1 has the server's notification, and may have taken it
 	writeBy  atomic.Pointer[time.Time] // the deadline for writing, if the handler set one
 	ending   atomic.Pointer[ending]    // of the stream, over HTTP/2, once it was asked for
 
 	early atomic.Uint32 // the Release of a trigger that came before the status
+	begun atomic.Bool   // before that the Source looks for values, and what it may have started
 
 	// Written before a trigger is armed: what the scope was told.
 	told      taskpool.Outcome
 	rendering bool // the framework is still to render an error
 
 	proto uint8 // the major version of HTTP
-	begun bool  // before that nobody but the Source looks for values
 }
 
 // The optional interfaces of a ResponseWriter that a view has if the writer below
@@ -144,12 +145,23 @@ func (o *observer) WriteString(s string) (int, error) {
 // noteFailure notes that something could not be written. With a context that has ended
 // it tells that the client has gone: the server reads nothing while there is a body
 // that the handler has not read, and sees it by its writes alone. What the server does not
-// take, for a status without a body or beyond the Content-Length, says nothing of that.
+// take, for a status without a body or beyond the Content-Length, says nothing of that, nor
+// does a write whose time is over.
 func (o *observer) noteFailure(err error) {
-	if err != nil && !errors.Is(err, http.ErrBodyNotAllowed) && !errors.Is(err, http.ErrContentLength) {
-		o.failed.Store(true)
+	switch {
+	case err == nil, errors.Is(err, http.ErrBodyNotAllowed), errors.Is(err, http.ErrContentLength):
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		o.failed.CompareAndSwap(0, failedLate)
+	default:
+		o.failed.CompareAndSwap(0, failedGone)
 	}
 }
+
+// Why a write failed.
+const (
+	failedLate = iota + 1 // its time was over
+	failedGone            // it seems that nobody is there
+)
 
 // Unwrap gives an http.ResponseController what a view does not have.
 func (o *observer) Unwrap() http.ResponseWriter { return o.base }
@@ -191,31 +203,40 @@ func (o *observer) flush() {
 }
 
 func (o *observer) readFrom(r io.Reader) (int64, error) {
-	src := &source{Reader: r}
-	var from io.Reader = src
-	switch r.(type) {
-	case syscall.Conn, *io.LimitedReader: // a file, a connection, a part of one: the kernel may copy it (net sendFile, spliceFrom, Go 1.26)
-		from = r
+	var body *content
+	if !kernels(r) {
+		body = &content{Reader: r}
+		r = body
 	}
-	n, err := o.base.(io.ReaderFrom).ReadFrom(from)
+	n, err := o.base.(io.ReaderFrom).ReadFrom(r)
 	if n > 0 { // of nothing the server writes no header yet
 		o.wrote(http.StatusOK)
 	}
-	if !src.failed {
+	if body == nil || !body.failed {
 		o.noteFailure(err)
 	}
 	return n, err
 }
 
-// A source is what a response is copied from. Its failure is not that of a write.
-type source struct {
+// kernels reports whether the kernel may copy r, which then has to come to the server as
+// it is: a file, a connection, or a part of one (net sendFile, spliceFrom, Go 1.26).
+func kernels(r io.Reader) bool {
+	if part, ok := r.(*io.LimitedReader); ok {
+		r = part.R
+	}
+	_, ok := r.(syscall.Conn)
+	return ok
+}
+
+// A content is what a response is copied from. Its failure is not that of a write.
+type content struct {
 	io.Reader
 	failed bool
 }
 
-func (s *source) Read(p []byte) (n int, err error) {
-	n, err = s.Reader.Read(p)
-	s.failed = s.failed || err != nil && err != io.EOF
+func (c *content) Read(p []byte) (n int, err error) {
+	n, err = c.Reader.Read(p)
+	c.failed = c.failed || err != nil && err != io.EOF
 	return n, err
 }
 

@@ -124,8 +124,9 @@ func write(t *testing.T, path, text string) {
 }
 
 // environ is that of somebody who has just opened a shell: make test hands on its own variables, make alone GOWORK=off.
+// GOFLAGS stays, so that what is built is shared.
 func environ(extra ...string) []string {
-	ours := []string{"GOWORK=", "MAKEFLAGS=", "MFLAGS=", "MAKELEVEL=", "MAKEOVERRIDES=", "ADDR=", "FRAMEWORK="}
+	ours := []string{"GOWORK=", "MAKEFLAGS=", "MFLAGS=", "MAKELEVEL=", "MAKEOVERRIDES=", "ADDR=", "FRAMEWORK=", "GOGC="}
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return slices.ContainsFunc(ours, func(name string) bool { return strings.HasPrefix(v, name) })
 	})
