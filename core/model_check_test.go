@@ -1,6 +1,7 @@
 package taskpool_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -97,12 +98,14 @@ func (s *schedule) lines() (all []place) {
 
 // adoptFrom finds what has been taken from a line.
 func (s *schedule) adoptFrom(at place, free bool) (taken int) {
-	var stays []*entry
+	stays := map[*entry]bool{}
 	var older [3]bool // there is one of that priority that stays
-	for _, e := range at.tasks {
+	higherFirst := slices.Clone(at.tasks)
+	slices.SortStableFunc(higherFirst, func(a, b *entry) int { return cmp.Compare(b.job.Priority, a.job.Priority) })
+	for _, e := range higherFirst { // a lane counts those that run beside a task when it starts
 		level := 1 - e.job.Priority
 		if e.decided == 0 && e.seen.begun == e.runs || e.decided != 0 && !e.toldEnd() {
-			stays = append(stays, e)
+			stays[e] = true
 			older[level] = true
 			continue
 		}
@@ -127,7 +130,7 @@ func (s *schedule) adoptFrom(at place, free bool) (taken int) {
 		s.takeSlot(e)
 		s.start(e)
 	}
-	at.tasks = stays
+	at.tasks = slices.DeleteFunc(at.tasks, func(e *entry) bool { return !stays[e] })
 	return taken
 }
 
