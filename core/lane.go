@@ -191,8 +191,8 @@ func (p *Pool) queueInLaneLocked(j *fullJob) {
 	p.wakeLaneLocked(l)
 }
 
-// blockedLocked reports whether no task of the lane may start now, and if a time
-// ends that, sets the alarm. What is left only ends once Done was cut, and so does
+// blockedLocked reports whether no task of the lane, in which some wait, may start
+// now, and if a time ends that, sets the alarm. What is left only ends once Done was cut, and so does
 // what is held beyond its time.
 func (l *lane) blockedLocked() bool {
 	b, until := l.blockLocked()
@@ -200,6 +200,9 @@ func (l *lane) blockedLocked() bool {
 		return false
 	}
 	if until != pace.Never {
+		if l.pace != nil {
+			l.pace.Waits(ticks())
+		}
 		l.pool.alarms.set(&l.alarm, until)
 	}
 	return true

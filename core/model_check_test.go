@@ -21,12 +21,16 @@ func (s *schedule) settle() {
 		s.forget(name, l)
 	}
 	s.adopt()
+	for _, l := range s.lanes {
+		l.waits(s.now)
+	}
 	if !s.over && s.settled() {
 		s.over, s.reported = true, s.fates.less(s.drained)
 		s.drained = s.fates
 	}
 	s.checkStats()
 	s.checkFates(s.p.Stats())
+	s.checkLanes()
 	s.checkTasks()
 	s.checkScopes()
 	s.checkWaits()
@@ -175,6 +179,25 @@ func (s *schedule) checkStats() {
 	for _, r := range s.requests {
 		if s.tells(r) {
 			s.fatalf("a worker is idle, and nobody is told that %v is drained", r)
+		}
+	}
+}
+
+// checkLanes compares the lanes' numbers. To ask for them changes nothing.
+func (s *schedule) checkLanes() {
+	for _, got := range s.p.Lanes() {
+		l := s.lanes[got.Name]
+		if l == nil { // nothing of it was queued so far
+			l = new(laneModel)
+		}
+		blocked := got.Block != taskpool.BlockNone
+		switch {
+		case got.Waiting != len(l.tasks), got.Running != l.running:
+			s.fatalf("lane %q: %d wait and %d run, want %d and %d", got.Name, got.Waiting, got.Running, len(l.tasks), l.running)
+		case !s.over && blocked != l.blocked(s.now):
+			s.fatalf("lane %q: %v until %v, want blocked %v", got.Name, got.Block, got.Until, !blocked)
+		case blocked && !got.Until.IsZero() && !got.Until.Equal(l.free(s.now)):
+			s.fatalf("lane %q: %v until %v, want %v", got.Name, got.Block, got.Until, l.free(s.now))
 		}
 	}
 }

@@ -71,6 +71,13 @@ func (l *laneModel) free(now time.Time) (at time.Time) {
 	return at
 }
 
+// waits has the lane take in that tasks wait for its pace.
+func (l *laneModel) waits(now time.Time) {
+	if len(l.tasks) > 0 && l.pace != nil && l.blocked(now) && (l.Limit == 0 || l.running < l.Limit) {
+		l.pace.Waits(now.UnixNano())
+	}
+}
+
 // start is that of a task of the lane.
 func (l *laneModel) start(e *entry, now time.Time) {
 	l.blocked(now)

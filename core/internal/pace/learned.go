@@ -65,7 +65,6 @@ func (l *learned) slow(now int64, running int) (at int64, why Why) {
 		return Never, AtOnce
 	}
 	if l.rate > 0 && l.free > now {
-		l.slowed, l.keep = true, now+keepLearned
 		return l.free, Learned
 	}
 	return 0, Nothing

@@ -127,7 +127,7 @@ func (p *Pace) Answered(now int64, running int, first bool, h Hint) (refused boo
 }
 
 // Next is the earliest time at which a call may start: now or before if at once, Never if something that runs has to
-// end or be answered first.
+// end or be answered first. It may be asked by who has no call to make: nothing is learned from that.
 func (p *Pace) Next(now int64) (at int64, why Why) {
 	p.forget(now)
 	later := func(t int64, w Why) {
@@ -152,10 +152,17 @@ func (p *Pace) Next(now int64) (at int64, why Why) {
 	if at <= now {
 		return now, Nothing
 	}
-	if p.idle > 0 && at != Never {
+	return at, why
+}
+
+// Waits tells that there is a call that may not start now.
+func (p *Pace) Waits(now int64) {
+	if at, _ := p.Next(now); p.idle > 0 && at > now && at != Never {
 		p.idle = at // until then it is not for want of calls
 	}
-	return at, why
+	if _, why := p.slow(now, p.running); why == Learned {
+		p.slowed, p.keep = true, p.free+keepLearned
+	}
 }
 
 // Until is the time after which nothing is known that would hold a call back: a Pace may be thrown away then.

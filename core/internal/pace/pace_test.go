@@ -1,6 +1,7 @@
 package pace_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -21,7 +22,7 @@ type call struct {
 }
 
 // Whatever is told, in whatever order: a Pace never waits for what cannot come, never longer than it has to, or than it was
-// told or an hour beyond, starts nothing in a hold, and one call only after it.
+// told or an hour beyond, starts nothing in a hold, and one call only after it; and who only asks changes nothing.
 func TestPaceHoldsOnToItsRules(t *testing.T) {
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(seed, 0))
@@ -31,7 +32,15 @@ func TestPaceHoldsOnToItsRules(t *testing.T) {
 		var running []call
 		for range 200 {
 			now += r.Int64N(3) * r.Int64N(400*ms)
+			p.Quotas(now) // lets go what has passed
+			was := ""
+			if seed%10 == 0 {
+				was = fmt.Sprintf("%+v", *p)
+			}
 			at, why := p.Next(now)
+			if seed%10 == 0 && fmt.Sprintf("%+v", *p) != was {
+				t.Fatalf("seed %d: Next has made\n%s\n%+v", seed, was, *p)
+			}
 			if again, whyAgain := p.Next(now); again != at || whyAgain != why {
 				t.Fatalf("seed %d: Next says %d, %v, then %d, %v", seed, at-now, why, again-now, whyAgain)
 			}
@@ -60,6 +69,7 @@ func TestPaceHoldsOnToItsRules(t *testing.T) {
 				if next, _ := p.Next(early); next <= early {
 					t.Fatalf("seed %d: told to wait until %d ms, a call may start after %d already: %v", seed, (at-now)/ms, (early-now)/ms, why)
 				}
+				p.Waits(now)
 				now = at
 			case len(running) == 0:
 			case k < 8:
@@ -116,6 +126,7 @@ func TestPaceFindsTheRateOfASilentBucket(t *testing.T) {
 			first, calls, refused := now, 0, 0
 			for calls-refused < 3000 {
 				if at, _ := p.Next(now); at > now {
+					p.Waits(now)
 					now = at
 				}
 				running := p.Started(now)
