@@ -34,11 +34,11 @@ func TestPaceHoldsOnToItsRules(t *testing.T) {
 			now += r.Int64N(3) * r.Int64N(400*ms)
 			p.Quotas(now) // lets go what has passed
 			was := ""
-			if seed%10 == 0 {
+			if seed%100 == 0 {
 				was = fmt.Sprintf("%+v", *p)
 			}
 			at, why := p.Next(now)
-			if seed%10 == 0 && fmt.Sprintf("%+v", *p) != was {
+			if seed%100 == 0 && fmt.Sprintf("%+v", *p) != was {
 				t.Fatalf("seed %d: Next has made\n%s\n%+v", seed, was, *p)
 			}
 			if again, whyAgain := p.Next(now); again != at || whyAgain != why {
