@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 )
 
@@ -72,6 +73,15 @@ func (e *PanicError) Error() string { return fmt.Sprintf("taskpool: the task pan
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
+}
+
+// panicOf is what a recovered panic is told as, with the stack on which it came: that of
+// the caller, unless Hooks.Run, JoinHooks or another pool has passed it on.
+func panicOf(v any) *PanicError {
+	if e, ok := v.(*PanicError); ok && e != nil {
+		return e
+	}
+	return &PanicError{Value: v, Stack: debug.Stack()}
 }
 
 // timeoutError is the cause of a task's context that ran out of the task's own

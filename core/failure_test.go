@@ -26,6 +26,8 @@ var badEnds = []struct {
 		`ERROR task panicked task=x error=taskpool: the task panicked: ` + new(runtime.PanicNilError).Error() + ` attempts=1 stack=…`},
 	{"panic of an error", func(context.Context) error { panic(errTask) }, taskpool.FatePanicked,
 		`ERROR task panicked task=x error=taskpool: the task panicked: the task failed attempts=1 stack=…`},
+	{"panic of a nil pointer", func(context.Context) error { panic((*taskpool.PanicError)(nil)) }, taskpool.FatePanicked,
+		`ERROR task panicked task=x error=taskpool: the task panicked: <nil> attempts=1 stack=…`},
 	{"Goexit", exiting, taskpool.FateFailed, `ERROR task failed task=x error=taskpool: the task called runtime.Goexit attempts=1`},
 	{"error that is a nil pointer", func(context.Context) error { return (*taskpool.PanicError)(nil) }, taskpool.FateFailed,
 		`ERROR task failed task=x error=<nil> attempts=1`},
@@ -218,3 +220,34 @@ func TestErrorThatPanicsHarmsNobody(t *testing.T) {
 type badError struct{}
 
 func (badError) Error() string { panic("no text") }
+
+// A sore error panics in one of its methods.
+type sore string
+
+func (s sore) panics(method string) {
+	if string(s) == method {
+		panic(method)
+	}
+}
+
+func (s sore) Error() string { s.panics("Error"); return "sore" }
+func (s sore) Unwrap() error { s.panics("Unwrap"); return nil }
+func (s sore) Is(error) bool { s.panics("Is"); return false }
+func (s sore) As(any) bool   { s.panics("As"); return false }
+
+func TestErrorThatPanicsWhenItIsAskedIsLoggedOnce(t *testing.T) {
+	for method, text := range map[string]string{"Error": "%!v(PANIC=Error method: Error)", "Unwrap": "sore", "Is": "sore", "As": "sore"} {
+		synctest.Test(t, func(t *testing.T) {
+			var book logbook
+			p := newPool(taskpool.Config{Logger: slog.New(&book)})
+			must(t, p.Submit(taskpool.Job{Name: "x", Run: func(context.Context) error { return sore(method) }}))
+			equal(t, method+": fates", countsOf(drain(t, p)), counts{Failed: 1})
+			must(t, p.Submit(taskpool.Job{Name: "y", Run: func(context.Context) error { panic(sore(method)) }}))
+			equal(t, method+": fates", countsOf(drain(t, p)), counts{Panicked: 1})
+			equal(t, method+": log", book.lines(), "ERROR task failed task=x error="+text+" attempts=1\n"+
+				"ERROR task panicked task=y error=taskpool: the task panicked: "+text+" attempts=1 stack=…")
+			done(t, p)
+			balanced(t, p)
+		})
+	}
+}

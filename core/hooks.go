@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -102,19 +101,12 @@ func (r *hookedRun) next(ctx context.Context) error {
 func (r *hookedRun) run(ctx context.Context) {
 	r.ctx, r.exited = ctx, true
 	defer func() {
-		v := recover()
-		switch v := v.(type) {
-		case nil:
-			if r.exited {
-				r.err = ErrGoexit
-			}
-			return
-		case *PanicError: // of another pool
-			r.panicked = v
-		default:
-			r.panicked = &PanicError{Value: v, Stack: debug.Stack()}
+		if v := recover(); v != nil {
+			r.panicked = panicOf(v)
+			r.exited, r.err = false, r.panicked
+		} else if r.exited {
+			r.err = ErrGoexit
 		}
-		r.exited, r.err = false, r.panicked
 	}()
 	r.err = r.job.run(ctx)
 	r.exited = false
@@ -147,12 +139,9 @@ func (p *Pool) recoverHook(ctx context.Context, hook string) {
 }
 
 func (p *Pool) logHookPanic(ctx context.Context, hook string, v any) {
-	of, joined := v.(*hookPanic)
-	if !joined {
-		of = &hookPanic{v, debug.Stack()}
-	}
+	of := panicOf(v)
 	p.log(ctx, slog.LevelError, "hook panicked",
-		slog.String("hook", hook), slog.Any("panic", of.value), slog.String("stack", string(of.stack)))
+		slog.String("hook", hook), slog.Any("panic", of.Value), slog.String("stack", string(of.Stack)))
 }
 
 // logFailure logs a task that has failed, or was canceled. late says that a retry
@@ -162,10 +151,19 @@ func (p *Pool) logFailure(ctx context.Context, r Result, late bool) {
 	if late {
 		attrs = append(attrs, slog.Bool("given_up", true))
 	}
-	if e := (*PanicError)(nil); errors.As(r.Err, &e) && e != nil {
+	if e := panicIn(r.Err); e != nil {
 		attrs = append(attrs, slog.String("stack", string(e.Stack)))
 	}
 	p.log(ctx, slog.LevelError, "task "+r.Fate.String(), attrs...)
+}
+
+// panicIn is the panic that an error tells of, or nil. An error that panics when it is asked tells of none.
+func panicIn(err error) *PanicError {
+	defer func() { _ = recover() }()
+	if e := (*PanicError)(nil); errors.As(err, &e) {
+		return e
+	}
+	return nil
 }
 
 func (p *Pool) logOverrun(j *job, attempt int, timeout, ran time.Duration) {

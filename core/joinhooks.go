@@ -2,8 +2,6 @@ package taskpool
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"time"
 )
 
@@ -45,7 +43,7 @@ type joinedRun struct {
 	name     string
 	task     Task // further in
 	err      error
-	panicked *hookPanic
+	panicked *PanicError // the hook
 }
 
 // within calls the outer Run. An inner one that it has called on a goroutine of its own is
@@ -69,26 +67,13 @@ func (r *joinedRun) next(ctx context.Context) error {
 func (r *joinedRun) run(ctx context.Context) {
 	r.err = ErrGoexit // unless it returns
 	defer func() {
-		switch v := recover().(type) {
-		case nil:
-			return
-		case *hookPanic: // of one further in
-			r.panicked = v
-		default:
-			r.panicked = &hookPanic{v, debug.Stack()}
+		if v := recover(); v != nil {
+			r.panicked = panicOf(v)
+			r.err = r.task(ctx)
 		}
-		r.err = r.task(ctx)
 	}()
 	r.err = r.inner(ctx, r.name, r.task)
 }
-
-// A hookPanic is the panic of a hook on its way to the log.
-type hookPanic struct {
-	value any
-	stack []byte
-}
-
-func (p *hookPanic) Error() string { return fmt.Sprint(p.value) }
 
 func joinRetried(f, g func(context.Context, string, error, time.Duration)) func(context.Context, string, error, time.Duration) {
 	if f == nil || g == nil {

@@ -3,7 +3,6 @@ package taskpool
 import (
 	"context"
 	"runtime"
-	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/elite-libs/taskpool/core/internal/stint"
@@ -363,13 +362,8 @@ func (w *worker) caught(again *bool) {
 	v := recover()
 	switch w.step {
 	case stepRun:
-		switch v := v.(type) {
-		case nil:
-			w.fate, w.err = FateFailed, ErrGoexit
-		case *PanicError: // it passed through Hooks.Run, or another pool
-			w.fate, w.err = FatePanicked, v
-		default:
-			w.fate, w.err = FatePanicked, &PanicError{Value: v, Stack: debug.Stack()}
+		if w.fate, w.err = FateFailed, ErrGoexit; v != nil {
+			w.fate, w.err = FatePanicked, panicOf(v)
 		}
 		w.step = stepLog
 	case stepLog: // the logger called Goexit

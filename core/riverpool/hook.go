@@ -3,10 +3,13 @@ package riverpool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/riverqueue/river"
 
 	taskpool "github.com/elite-libs/taskpool/core"
 )
@@ -18,6 +21,7 @@ type run struct {
 	ctx      context.Context // what the task was given
 	called   bool
 	returned bool
+	panicked bool
 	err      error // what the task ended with
 }
 
@@ -43,21 +47,43 @@ func (q *Queue[TTx]) runOnce(ctx context.Context, name string, task taskpool.Tas
 		if panicked || r.called && !r.returned { // the task's own end stands, even if the hook recovered its panic
 			err = r.err
 		}
+		err = sound(err)
 	}()
 	<-ended
 	return r.ctx, err
 }
 
+// sound is err, or, if that panics when it is asked, as a nil pointer may, an error with the
+// text that fmt has for it: River asks outside of what it recovers.
+func sound(err error) (is error) {
+	if err == nil {
+		return nil
+	}
+	defer func() {
+		if v := recover(); v == nil {
+			return
+		} else if e, ok := err.(*taskpool.PanicError); ok && e != nil { //nolint:errorlint // whose As may be what panics
+			is = &taskpool.PanicError{Value: fmt.Sprint(e.Value), Stack: e.Stack}
+		} else {
+			is = fmt.Errorf("%v (a %T, which panicked when it was asked: %v)", err, err, v) //nolint:errorlint // likewise
+		}
+	}()
+	_ = err.Error()
+	_ = errors.Is(err, errNothing) // calls each Is and Unwrap
+	_ = errors.As(err, new(*river.JobCancelError))
+	return err
+}
+
+var errNothing = errors.New("nothing")
+
 // callRun calls what is to run r.
 func (q *Queue[TTx]) callRun(ctx context.Context, r *run, call func() error) (panicked bool, err error) {
 	defer func() {
-		if v := recover(); v != nil {
-			panicked = true
-			if !r.called || r.returned {
-				q.logHookPanic(ctx, "Run", v)
-			}
-		}
+		v := recover()
 		r.once.Do(func() {}) // a run on a goroutine of the hook's is waited for; from here on next runs nothing
+		if panicked = v != nil; panicked && !r.panicked {
+			q.logHookPanic(ctx, "Run", v)
+		}
 	}()
 	return false, call()
 }
@@ -69,12 +95,8 @@ func (r *run) next(ctx context.Context) error {
 	r.once.Do(func() {
 		r.called, r.ctx = true, ctx
 		defer func() {
-			switch v := recover().(type) {
-			case nil:
-			case *taskpool.PanicError: // of a pool
-				r.err = v
-			default:
-				r.err = &taskpool.PanicError{Value: v, Stack: debug.Stack()}
+			if v := recover(); v != nil {
+				r.panicked, r.err = true, panicOf(v)
 			}
 		}()
 		r.err = r.task(ctx)
@@ -109,8 +131,18 @@ func (q *Queue[TTx]) recoverHook(ctx context.Context, hook string) {
 }
 
 func (q *Queue[TTx]) logHookPanic(ctx context.Context, hook string, v any) {
+	of := panicOf(v)
 	q.write(ctx, slog.LevelError, "hook panicked",
-		slog.String("hook", hook), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+		slog.String("hook", hook), slog.Any("panic", of.Value), slog.String("stack", string(of.Stack)))
+}
+
+// panicOf is a panic with the stack on which it came: here, unless a pool or JoinHooks has
+// passed it on.
+func panicOf(v any) *taskpool.PanicError {
+	if e, ok := v.(*taskpool.PanicError); ok && e != nil {
+		return e
+	}
+	return &taskpool.PanicError{Value: v, Stack: debug.Stack()}
 }
 
 // log tells of a stored task.

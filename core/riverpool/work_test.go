@@ -232,6 +232,10 @@ func hooksSeeStoredTasksAsOthers[TTx any](t *testing.T, db *database[TTx]) {
 		switch n.Text {
 		case "panic":
 			panic("oh")
+		case "nil":
+			panic((*taskpool.PanicError)(nil))
+		case "error":
+			return (*taskpool.PanicError)(nil)
 		case "goexit":
 			runtime.Goexit()
 		}
@@ -245,6 +249,9 @@ func hooksSeeStoredTasksAsOthers[TTx any](t *testing.T, db *database[TTx]) {
 			switch mode {
 			case "before":
 				panic("before")
+			case "left":
+				go func() { _ = next(ctx) }()
+				panic("left")
 			case "never":
 				return errNo
 			case "beside":
@@ -286,8 +293,12 @@ func hooksSeeStoredTasksAsOthers[TTx any](t *testing.T, db *database[TTx]) {
 		{"plain", good.Job(note{"a"}), true, "plain: good succeeded t1 plain"},
 		{"before", good.Job(note{"b"}), true, "before: good succeeded t1 <nil>"},
 		{"after", good.Job(note{"c"}), true, "after: good succeeded t1 after"},
+		{"left", good.Job(note{"l"}), true, "left: good succeeded t1 <nil>"},
+		{"left", bad.Job(note{"panic"}), false, "left: bad panicked t1 <nil>"},
 		{"never", bad.Job(note{"d"}), false, "never: bad failed t1 <nil>"},
 		{"plain", bad.Job(note{"panic"}), false, "plain: bad panicked t1 plain"},
+		{"plain", bad.Job(note{"nil"}), false, "plain: bad panicked t1 plain"},
+		{"plain", bad.Job(note{"error"}), false, "plain: bad failed t1 plain"},
 		{"beside", bad.Job(note{"panic"}), false, "beside: bad panicked t1 beside"},
 		{"beside", bad.Job(note{"goexit"}), false, "beside: bad failed t1 beside"},
 	} {
