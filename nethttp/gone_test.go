@@ -25,7 +25,10 @@ func leaving(t *testing.T, got chan taskpool.Outcome, h func(w http.ResponseWrit
 		outcomes(t, got).ServeHTTP(w, r)
 		h(w, r.Context().Value(endKey{}).(context.CancelFunc))
 	}))
-	return start(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	var speaks http.Protocols
+	speaks.SetHTTP1(true)
+	speaks.SetUnencryptedHTTP2(true)
+	return start(t, &http.Server{Protocols: &speaks, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, end := context.WithCancel(r.Context())
 		defer end()
 		inner.ServeHTTP(w, r.WithContext(context.WithValue(ctx, endKey{}, end)))
@@ -54,25 +57,36 @@ func TestClientIsThereWhereSomethingElseThanAWriteFails(t *testing.T) {
 		},
 		"more than was announced": func(w http.ResponseWriter) error {
 			w.Header().Set("Content-Length", "1")
-			_, err := w.Write([]byte("xy"))
+			if _, err := w.Write([]byte("x")); err != nil {
+				t.Error(err)
+			}
+			w.(http.Flusher).Flush() // HTTP/2 counts from there on
+			_, err := w.Write([]byte("y"))
 			return err
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			got := make(chan taskpool.Outcome, 1)
-			resp, err := http.Get(leaving(t, got, func(w http.ResponseWriter, end func()) {
-				if write(w) == nil {
-					t.Error("nothing failed")
+		for _, two := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, HTTP/2 %v", name, two), func(t *testing.T) {
+				got := make(chan taskpool.Outcome, 1)
+				var speaks http.Protocols
+				speaks.SetHTTP1(!two)
+				speaks.SetUnencryptedHTTP2(two)
+				transport := &http.Transport{Protocols: &speaks}
+				defer transport.CloseIdleConnections()
+				resp, err := (&http.Client{Transport: transport}).Get(leaving(t, got, func(w http.ResponseWriter, end func()) {
+					if write(w) == nil {
+						t.Error("nothing failed")
+					}
+					end()
+				}))
+				if o := <-got; o.Disconnected {
+					t.Errorf("got %+v, want a client that is there", o)
 				}
-				end()
-			}))
-			if err == nil {
-				_ = resp.Body.Close()
-			}
-			if o := <-got; o.Disconnected {
-				t.Errorf("got %+v, want a client that is there", o)
-			}
-		})
+				if err == nil {
+					_ = resp.Body.Close()
+				}
+			})
+		}
 	}
 }
 

@@ -75,7 +75,7 @@ func (o *observer) left() bool {
 	switch ended := o.ctx.Err(); {
 	case ended == nil || errors.Is(ended, context.DeadlineExceeded):
 		return false
-	case o.proto > 2 || o.failed.Load() == failedGone:
+	case o.proto > 2, o.proto != 2 && o.failed.Load() == failedGone: // a stream says by itself that it has ended
 		return true
 	case !errors.Is(context.Cause(o.ctx), context.Canceled) || o.conn != nil && o.conn.base.Err() != nil:
 		return false // the server gives no cause of its own

@@ -100,7 +100,7 @@ func (r *run) soaked(src taskpool.Source, w *work) *target {
 	if err != nil {
 		r.Fatal(err)
 	}
-	t := &target{run: r, name: "soak", addr: ln.Addr().String()}
+	t := &target{run: r, name: "soak", addr: ln.Addr().String(), step: 1}
 	stop := func() {}
 	if r.adapter.Handler != nil {
 		stop = r.serveHTTP(ln, setup{maxHeader: hostileHeader}, w.handler(t), []taskpool.Source{src})
