@@ -22,7 +22,7 @@ test race newest alone lint docs-check: export GOGC := 400
 
 # What tests build is linked without what debuggers read, as tests themselves are, and with the same flags: these are part
 # of a program's package main, which would be compiled once more otherwise.
-test race newest alone docs-check: export GOFLAGS := $(shell $(GO) env GOFLAGS 2>/dev/null) -buildvcs=false '-ldflags=-s -w'
+test race newest alone docs-check: export GOFLAGS := -buildvcs=false '-ldflags=-s -w' $(shell $(GO) env GOFLAGS 2>/dev/null)
 
 .PHONY: help run test race chaos ci fmt vet alone newest lint vuln tidy tidy-check bench bench-full lanes syscalls picture microbench compare docs-check release-check go cc
 .DEFAULT_GOAL := help

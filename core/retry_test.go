@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -235,6 +237,31 @@ func TestRetryThatPanicsOrExitsEndsTheTaskAsFailed(t *testing.T) {
 		equal(t, "log", log.all()[0], "ERROR hook panicked hook=Retry panic=boom stack=…")
 		balanced(t, p)
 	})
+}
+
+// Who is told that a task will run again keeps it neither from that, nor others from being told.
+func TestMisbehaviourOfWhoIsToldOfARetryKeepsNoTaskFromIt(t *testing.T) {
+	for name, misbehave := range map[string]func(){"panic": func() { panic("told") }, "Goexit": runtime.Goexit} {
+		for _, wait := range []time.Duration{0, time.Second} {
+			synctest.Test(t, func(t *testing.T) {
+				var told trail
+				p := newPool(taskpool.Config{
+					Workers: 1,
+					Logger:  slog.New(misbehavingHandler{misbehave: misbehave}),
+					Hooks: taskpool.Hooks{
+						Retried: func(context.Context, string, error, time.Duration) { told.add("retried"); misbehave() },
+						Ended:   func(_ context.Context, r taskpool.Result) { told.add("%v %v", r.Attempts, r.Err); misbehave() },
+					},
+				})
+				must(t, p.Submit(taskpool.Job{Run: failing, Retry: taskpool.Backoff(3, wait, wait)}))
+				equal(t, name+": fates", countsOf(drain(t, p)), counts{Failed: 1})
+				equal(t, name+": told", told.String(), "retried retried 3 "+errTask.Error())
+				equal(t, name+": retried", p.Stats().Retried, 2)
+				done(t, p)
+				balanced(t, p)
+			})
+		}
+	}
 }
 
 func TestNoWorkerIsHeldWhileARetryWaits(t *testing.T) {

@@ -169,19 +169,28 @@ func (w *worker) retryAndLock() bool {
 		return false
 	}
 	j := w.job.full()
-	wait, again := p.again(j, w.err)
-	if !again {
-		return false
+	if w.step == stepRun {
+		again := false
+		if w.wait, again = p.again(j, w.err); !again {
+			return false
+		}
+		p.lock()
+		j.late = p.ending.misses(later(ticks(), w.wait))
+		p.mu.Unlock()
+		if j.late {
+			return false
+		}
+		w.step = stepRetryLog
 	}
-	p.lock()
-	j.late = p.ending.misses(later(ticks(), wait))
-	p.mu.Unlock()
-	if j.late {
-		return false
+	ctx, wait := w.endedCtx(), w.wait
+	if w.step == stepRetryLog {
+		p.logRetry(ctx, &j.job, w.err, wait)
+		w.step = stepRetryHook
 	}
-	ctx := w.endedCtx()
-	p.logRetry(ctx, &j.job, w.err, wait)
-	p.callRetried(ctx, &j.job, w.err, wait)
+	if w.step == stepRetryHook {
+		p.callRetried(ctx, &j.job, w.err, wait)
+		w.step = stepRetry
+	}
 	w.job.endLife()
 	p.lock()
 	now := ticks()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/elite-libs/taskpool/core/internal/stint"
 )
@@ -21,7 +22,8 @@ type worker struct {
 	step    step
 	fate    Fate
 	err     error
-	result  *Result // of it, if anybody is to see it: made for the first, and used again
+	wait    time.Duration // until another run is to follow
+	result  *Result       // of it, if anybody is to see it: made for the first, and used again
 
 	derived context.Context // what Hooks.Run gave to the task, once Run has returned; nil if it gave none
 	seen    atomic.Int64    // ticks at which a Snapshot first saw what it runs, if that is a plain task; 0 if none did
@@ -41,11 +43,14 @@ type worker struct {
 type step uint8
 
 const (
-	stepNone  step = iota
-	stepRun        // in the caller's code
-	stepLog        // the fate is known, the logger and the hook are to be called
-	stepHook       // the hook is to be called, the logger was
-	stepCount      // only the ledger is left
+	stepNone      step = iota
+	stepRun            // in the caller's code
+	stepRetryLog       // another run is to follow, the logger and the hook are to be called
+	stepRetryHook      // the hook is to be called, the logger was
+	stepRetry          // both were
+	stepLog            // the fate is known, the logger and the hook are to be called
+	stepHook           // the hook is to be called, the logger was
+	stepCount          // only the ledger is left
 )
 
 func (w *worker) run() {
@@ -233,7 +238,7 @@ func (w *worker) setFate(err error) {
 // so that counting one task and taking the next is one critical section.
 func (w *worker) finishAndLock() {
 	p := w.pool
-	if w.step == stepRun && w.fate == FateFailed && w.retryAndLock() {
+	if w.step < stepLog && w.fate == FateFailed && w.retryAndLock() {
 		return
 	}
 	if w.step < stepCount && (w.err != nil || p.watched) {
@@ -360,16 +365,13 @@ func (w *worker) caught(again *bool) {
 		return
 	}
 	v := recover()
-	switch w.step {
-	case stepRun:
+	if w.step == stepRun {
 		if w.fate, w.err = FateFailed, ErrGoexit; v != nil {
 			w.fate, w.err = FatePanicked, panicOf(v)
 		}
 		w.step = stepLog
-	case stepLog: // the logger called Goexit
-		w.step = stepHook
-	default: // a hook did
-		w.step = stepCount
+	} else { // the logger or a hook called Goexit
+		w.step++
 	}
 	if v == nil {
 		go w.run()
