@@ -192,8 +192,8 @@ func (p *Pool) queueInLaneLocked(j *fullJob) {
 }
 
 // blockedLocked reports whether no task of the lane, in which some wait, may start
-// now, and if a time ends that, sets the alarm. What is left only ends once Done was cut, and so does
-// what is held beyond its time.
+// now, and if a time ends that, sets the alarm. What is left only ends once Done was
+// cut, and so does what is held beyond its time.
 func (l *lane) blockedLocked() bool {
 	b, until := l.blockLocked()
 	if b == BlockNone || l.missesLocked(ticks()) {

@@ -25,10 +25,7 @@ func leaving(t *testing.T, got chan taskpool.Outcome, h func(w http.ResponseWrit
 		outcomes(t, got).ServeHTTP(w, r)
 		h(w, r.Context().Value(endKey{}).(context.CancelFunc))
 	}))
-	var speaks http.Protocols
-	speaks.SetHTTP1(true)
-	speaks.SetUnencryptedHTTP2(true)
-	return start(t, &http.Server{Protocols: &speaks, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return start(t, &http.Server{Protocols: protocols(true, true), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, end := context.WithCancel(r.Context())
 		defer end()
 		inner.ServeHTTP(w, r.WithContext(context.WithValue(ctx, endKey{}, end)))
@@ -36,6 +33,13 @@ func leaving(t *testing.T, got chan taskpool.Outcome, h func(w http.ResponseWrit
 }
 
 type endKey struct{}
+
+func protocols(one, two bool) *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(one)
+	p.SetUnencryptedHTTP2(two)
+	return p
+}
 
 // A handler may fail to write, and a middleware outside end its context, and the client
 // is still there.
@@ -68,10 +72,7 @@ func TestClientIsThereWhereSomethingElseThanAWriteFails(t *testing.T) {
 		for _, two := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, HTTP/2 %v", name, two), func(t *testing.T) {
 				got := make(chan taskpool.Outcome, 1)
-				var speaks http.Protocols
-				speaks.SetHTTP1(!two)
-				speaks.SetUnencryptedHTTP2(two)
-				transport := &http.Transport{Protocols: &speaks}
+				transport := &http.Transport{Protocols: protocols(!two, two)}
 				defer transport.CloseIdleConnections()
 				resp, err := (&http.Client{Transport: transport}).Get(leaving(t, got, func(w http.ResponseWriter, end func()) {
 					if write(w) == nil {

@@ -54,7 +54,8 @@ func (q *Queue[TTx]) runOnce(ctx context.Context, name string, task taskpool.Tas
 }
 
 // sound is err, or, if that panics when it is asked, as a nil pointer may, an error with the
-// text that fmt has for it: River asks outside of what it recovers.
+// text that fmt has for it. River recovers such a panic of Work, and then no hook hears of the
+// end, and none where it reports the error (jobexecutor reportError, v0.51).
 func sound(err error) (is error) {
 	if err == nil {
 		return nil
