@@ -7,24 +7,24 @@ import (
 
 // An intake is the open end of the queue of a pool's own tasks: the free slots of
 // its last chunk, with a lock of their own, so that those who add many tasks do
-// not meet the workers that take them. It is open only while a task is known to
-// wait there: then one more behind it calls for nothing, no worker, no turn in a
-// ring, no drain, and may as well be counted later. What is in it is accepted, but
-// in none of the pool's counts until takeInLocked.
+// not meet the workers that take them, not even at the chunk's head. It is open only
+// while a task is known to wait there: then one more behind it calls for nothing, no
+// worker, no turn in a ring, no drain, and may as well be counted later. What is in it
+// is accepted, but in none of the pool's counts until takeInLocked.
 //
 // It is opened under both locks, the pool's first. What needs the exact counts,
 // or changes how much more may wait, shuts it.
 type intake struct {
-	_      [64]byte              // keeps what every Add writes apart from what every worker writes
-	chunk  atomic.Pointer[chunk] // nil if it is shut; written under both locks
-	mu     sync.Mutex            // protects what follows
-	next   int                   // the first free slot of the chunk; where the queue ends if the pool knew of all
-	mixed  bool                  // jobs are among them
-	credit int                   // how many more are sure to be within the queue limit and the chunk
+	_      [64]byte    // keeps what every Add writes apart from what every worker writes
+	opened atomic.Bool // written under both locks
+	mu     sync.Mutex  // protects what follows
+	free   []slot      // of the last chunk, as many as are sure to be within the queue limit
+	taken  int         // of those
+	mixed  bool        // jobs are among them
 	_      [64]byte
 }
 
-func (in *intake) isOpen() bool { return in.chunk.Load() != nil }
+func (in *intake) isOpen() bool { return in.opened.Load() }
 
 // takeIn accepts tasks or slots, all or none. If it does not, they may still be
 // acceptable to the pool.
@@ -33,16 +33,14 @@ func takeIn[T Task | slot](in *intake, all []T, mixed bool) bool {
 		return false
 	}
 	in.mu.Lock()
-	c := in.chunk.Load()
-	if c == nil || len(all) > in.credit {
+	if !in.isOpen() || len(all) > len(in.free)-in.taken {
 		in.mu.Unlock()
 		return false
 	}
 	for _, t := range all {
-		c.slots[in.next] = t
-		in.next++
+		in.free[in.taken] = t
+		in.taken++
 	}
-	in.credit -= len(all)
 	in.mixed = in.mixed || mixed
 	in.mu.Unlock()
 	return true
@@ -79,21 +77,21 @@ func (s *scope) openIntakeLocked() {
 	}
 	in := &p.intake
 	in.mu.Lock()
-	in.next, in.mixed, in.credit = int(q.to), false, credit
-	in.chunk.Store(q.tail)
+	in.free, in.taken, in.mixed = q.tail.slots[q.to:][:credit], 0, false
+	in.opened.Store(true)
 	in.mu.Unlock()
 }
 
 // takeInLocked counts what has come through the intake, and shuts it.
 func (p *Pool) takeInLocked() {
 	in := &p.intake
-	if in.chunk.Load() == nil {
+	if !in.isOpen() {
 		return
 	}
 	q := &p.root.line.overflow
 	in.mu.Lock()
-	n, mixed := in.next-int(q.to), in.mixed
-	in.chunk.Store(nil)
+	n, mixed := in.taken, in.mixed
+	in.opened.Store(false)
 	in.mu.Unlock()
 	if n == 0 {
 		return
