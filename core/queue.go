@@ -3,8 +3,8 @@ package taskpool
 import "iter"
 
 const (
-	smallSlots = 4  // the room in a line, and in a small chunk: what most scopes need
-	largeSlots = 60 // makes a large chunk, and the header that the allocator adds, fill its class of 1024 bytes
+	smallSlots = 4   // the room in a line, and in a small chunk: what most scopes need
+	largeSlots = 124 // makes a large chunk, and the header that the allocator adds, fill its class of 2048 bytes
 
 	// Small chunks are allocated several at once, so that a scope that stages costs
 	// no allocation but its own. Each of the spare ones may keep its whole batch. The
