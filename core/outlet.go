@@ -7,12 +7,15 @@ import "sync/atomic"
 // of its first chunk are plain tasks. Then a worker whose task has succeeded goes
 // on to the next without the pool's lock, by one atomic addition: that is the
 // end of the one and the start of the other. The counts follow when the lock is
-// taken, see Pool.lock: whoever holds it finds the outlet shut and the counts exact.
+// taken: Pool.lock shuts the outlet, so that whoever holds the lock finds the counts
+// exact, and Pool.unlock opens it again.
 type outlet struct {
 	_     [64]byte              // keeps what every worker writes apart from what every Add writes
 	chunk atomic.Pointer[chunk] // nil if it is shut; written under the pool's lock
 	_     [64]byte
 }
+
+func (o *outlet) isOpen() bool { return o.chunk.Load() != nil }
 
 // minClaims is how many tasks have to be in the first chunk for an outlet to be opened.
 const minClaims = 4
@@ -56,18 +59,18 @@ func (o *outlet) next() Task {
 // lock takes the pool's lock and makes its counts exact.
 func (p *Pool) lock() {
 	p.mu.Lock()
-	if p.outlet.chunk.Load() != nil {
+	if p.outlet.isOpen() {
 		p.shutOutletLocked()
 	}
 }
 
-// openOutletLocked opens the outlet if it may be, and if enough wait to pay for
-// that. Where results are kept each end has more to it than to be counted, and
-// where a slot was lent, its task goes first when its wait is over.
+// openOutletLocked opens the outlet if a worker may go on from there, and if enough
+// wait to pay for that. Where results are kept each end has more to it than to be
+// counted, and where a slot was lent, its task goes first when its wait is over.
 func (p *Pool) openOutletLocked() {
 	q := &p.root.line.overflow
 	if c := q.head; c != nil && p.root.line.count == 0 && !c.mixed && p.rings.only(&p.root.line) &&
-		!p.watched && p.lent == 0 {
+		p.root.running > 0 && p.busy <= p.limitLocked() && !p.paused && !p.watched && p.lent == 0 {
 		to := uint8(min(int(q.from)+int(q.size), len(c.slots)))
 		if to-q.from >= minClaims {
 			c.claims.open(q.from, to)

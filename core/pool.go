@@ -195,6 +195,9 @@ func (p *Pool) made() bool { return p != nil && p.phase.Load() != phaseNone }
 // empty and a task may start, a worker is seeking: it will take the lock and look. So
 // whoever fills a ring, frees a slot or lifts a limit has to end with unlock.
 func (p *Pool) unlock() {
+	if p.rings.only(&p.root.line) && !p.outlet.isOpen() {
+		p.openOutletLocked()
+	}
 	if p.seeking > 0 || p.rings.empty() || !p.mayStartLocked() {
 		p.mu.Unlock()
 		return
@@ -211,7 +214,10 @@ func (p *Pool) unlock() {
 }
 
 // mayStartLocked reports whether a worker may take something from the ring.
-func (p *Pool) mayStartLocked() bool { return p.busy < p.workers+p.ending.extra && !p.paused }
+func (p *Pool) mayStartLocked() bool { return p.busy < p.limitLocked() && !p.paused }
+
+// limitLocked is how many workers may be busy.
+func (p *Pool) limitLocked() int { return p.workers + p.ending.extra }
 
 // refusalLocked is why the scope s cannot accept n tasks now, or nil.
 func (p *Pool) refusalLocked(s *scope, n int) error {

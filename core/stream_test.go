@@ -223,3 +223,82 @@ func TestStreamLetsOtherGoroutinesRun(t *testing.T) {
 		t.Errorf("%d tasks of %v ran before another goroutine did", n, short)
 	}
 }
+
+// behindGates has a task run on each of n workers, which its gate holds, and a stream
+// wait behind them, in a chunk that is large.
+func behindGates(t *testing.T, p *taskpool.Pool, n int, task func(i int) taskpool.Task) (gates []gate) {
+	t.Helper()
+	p.Pause()
+	stream(t, p, 8, nops)
+	for range n {
+		g := newGate()
+		gates = append(gates, g)
+		must(t, p.Add(g.task))
+	}
+	stream(t, p, 20, task)
+	p.Resume()
+	for _, g := range gates {
+		<-g.begun
+	}
+	return gates
+}
+
+// What is said to a pool while a stream waits holds for the stream, too: none of the
+// tasks that run is followed by another for which there is no room.
+func TestStreamHeedsPauseAndResize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{Workers: 1})
+		var ran trail
+		held := behindGates(t, p, 1, func(int) taskpool.Task { return ran.task("ran") })
+		p.Pause()
+		p.Resize(1)
+		held[0].open()
+		synctest.Wait()
+		equal(t, "ran while paused", ran.String(), "")
+		p.Resume()
+		equal(t, "succeeded", drain(t, p).Succeeded, 29)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{Workers: 2})
+		var executing load
+		held := behindGates(t, p, 2, func(int) taskpool.Task {
+			return func(context.Context) error {
+				executing.enter()
+				defer executing.leave()
+				time.Sleep(time.Second)
+				return nil
+			}
+		})
+		p.Resize(1)
+		for _, g := range held {
+			g.open()
+		}
+		synctest.Wait()
+		equal(t, "succeeded", drain(t, p).Succeeded, 30)
+		equal(t, "at once", executing.most.Load(), 1)
+	})
+}
+
+// A task whose wait is over has the next slot, ahead of a stream that waits.
+func TestWaiterGoesAheadOfAStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, q := newPool(taskpool.Config{Workers: 1}), newPool(taskpool.Config{})
+		_, other := begin(q, context.Background())
+		awaited := newGate()
+		must(t, other.Add(awaited.task))
+		var ran trail
+		must(t, p.Add(func(ctx context.Context) error {
+			_, err := other.Drain(ctx)
+			ran.add("waiter")
+			return err
+		}))
+		synctest.Wait()
+		held := behindGates(t, p, 1, func(int) taskpool.Task { return ran.task("ran") })
+		awaited.open()
+		synctest.Wait()
+		held[0].open()
+		synctest.Wait()
+		drain(t, p)
+		equal(t, "first", ran.all()[0], "waiter")
+	})
+}

@@ -18,6 +18,7 @@ type worker struct {
 	job     *job         // what it runs, if that is a job
 	task    Task         // … if it is a plain task of a request
 	ofPool  bool         // … if it is one of the pool's own. If it is none of these, it is a notice
+	streams bool         // the outlet was open when it took that
 	current atomic.Value // of the pool's own, the Task: the outlet may have given it, without the lock
 	step    step
 	fate    Fate
@@ -112,6 +113,13 @@ func (w *worker) advance() bool {
 		return false
 	}
 	t := p.outlet.next()
+	if t == nil && w.streams {
+		// Mostly somebody holds the lock, and opens it again. To end this task
+		// there would shut it for the next one, who would come there too.
+		p.mu.Lock()
+		t = p.outlet.next()
+		p.mu.Unlock()
+	}
 	if t == nil {
 		return false
 	}
@@ -163,6 +171,7 @@ func (w *worker) takeLocked() bool {
 	s.running++
 	if w.ofPool {
 		p.openOutletLocked()
+		w.streams = p.outlet.isOpen()
 	}
 	return true
 }
