@@ -85,7 +85,7 @@ func (x Exchange) Hijacked() {
 // Begin returned: that the client has gone may show nowhere else. It is for the time before
 // End. nil is ignored, and so is what the server did not take or had no more time for.
 func (x Exchange) Failed(err error) {
-	if x.o != nil {
+	if err != nil && x.o != nil {
 		x.o.noteFailure(err)
 	}
 }

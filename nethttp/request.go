@@ -50,8 +50,11 @@ func (o *observer) changed(r *http.Request) bool {
 		pathValues(c) > 0 && pathValues(c) != pathValues(r) // there are at least as many as it came with
 }
 
-// same reports whether two maps are one.
-func same[M ~map[string][]string](a, b M) bool {
+// same reports whether two maps are one. Most are nil.
+func same(a, b map[string][]string) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
 	return reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer()
 }
 

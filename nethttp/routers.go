@@ -37,14 +37,12 @@ func (l *lookups) Value(key any) any {
 // gorilla/mux v1.8, bunrouter v1.0, httptreemux v5.5, goji v2 and net/http's own mux
 // make what they keep for each request.
 func reusesValues(t reflect.Type) bool {
-	if t.Kind() == reflect.Pointer {
+	switch t.Kind() { // no name is looked at where it need not be
+	case reflect.Pointer:
 		t = t.Elem()
-	}
-	switch t.Name() {
-	case "contextKey":
-		return isPackage(t.PkgPath(), "github.com/go-chi/chi")
-	case "paramsKey":
-		return isPackage(t.PkgPath(), "github.com/julienschmidt/httprouter")
+		return t.Name() == "contextKey" && isPackage(t.PkgPath(), "github.com/go-chi/chi")
+	case reflect.Struct:
+		return t.Name() == "paramsKey" && isPackage(t.PkgPath(), "github.com/julienschmidt/httprouter")
 	}
 	return false
 }
