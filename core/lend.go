@@ -105,7 +105,7 @@ func (p *Pool) giveBackLocked() {
 		s := n.scope
 		switch {
 		case s.lent <= s.loans: // its task ended without it
-		case p.busy < p.workers+p.ending.extra:
+		case p.busy < p.limitLocked():
 			s.lent--
 			p.lent--
 			p.busy++

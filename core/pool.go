@@ -195,7 +195,7 @@ func (p *Pool) made() bool { return p != nil && p.phase.Load() != phaseNone }
 // empty and a task may start, a worker is seeking: it will take the lock and look. So
 // whoever fills a ring, frees a slot or lifts a limit has to end with unlock.
 func (p *Pool) unlock() {
-	if p.rings.only(&p.root.line) && !p.outlet.isOpen() {
+	if p.rings.only(&p.root.line) && !p.outlet.isOpen() { // asked here, too, so that others are spared the call
 		p.openOutletLocked()
 	}
 	if p.seeking > 0 || p.rings.empty() || !p.mayStartLocked() {

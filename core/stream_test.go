@@ -251,7 +251,7 @@ func TestStreamHeedsPauseAndResize(t *testing.T) {
 		var ran trail
 		held := behindGates(t, p, 1, func(int) taskpool.Task { return ran.task("ran") })
 		p.Pause()
-		p.Resize(1)
+		p.Resize(1) // changes nothing, but whoever lets the lock go might let the stream go on
 		held[0].open()
 		synctest.Wait()
 		equal(t, "ran while paused", ran.String(), "")
@@ -273,7 +273,7 @@ func TestStreamHeedsPauseAndResize(t *testing.T) {
 		for _, g := range held {
 			g.open()
 		}
-		synctest.Wait()
+		synctest.Wait() // a Drain stops the stream for a moment, and would hide it
 		equal(t, "succeeded", drain(t, p).Succeeded, 30)
 		equal(t, "at once", executing.most.Load(), 1)
 	})
