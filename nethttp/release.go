@@ -65,8 +65,9 @@ func (o *observer) askReturned(w http.ResponseWriter, again time.Duration) {
 }
 
 // settles is how long a server is given to tell that the client has gone, once the
-// context of the request has ended: it does both in one go.
-const settles = 10 * time.Millisecond
+// context of the request has ended. It does both in one go, but its goroutine may lose
+// the processor in between; 10 ms were too little on a starved machine.
+const settles = 100 * time.Millisecond
 
 // left reports whether the client had gone when the handler returned. The context
 // alone does not tell: a middleware outside may have ended it, or who made the
@@ -88,13 +89,12 @@ func (o *observer) left() bool {
 	if !ok || o.notified.Load() {
 		return true // nobody can say more
 	}
-	for tick, n := time.NewTicker(settles/10), 0; ; n++ {
-		if len(closed) > 0 || n == 10 {
-			tick.Stop()
-			return len(closed) > 0
-		}
+	tick := time.NewTicker(settles / 100)
+	defer tick.Stop()
+	for n := 0; len(closed) == 0 && n < 100; n++ {
 		<-tick.C
 	}
+	return len(closed) > 0
 }
 
 // streamEnds reports whether an HTTP/2 stream has ended, or cannot tell. It is called
@@ -110,6 +110,11 @@ func (o *observer) streamEnds() bool {
 	case <-over:
 		return true
 	case <-limit.C:
+	}
+	select {
+	case <-over: // while this goroutine was held up as well
+		return true
+	default:
 		return false
 	}
 }
