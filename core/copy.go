@@ -15,7 +15,9 @@ import (
 //
 // It holds for the process, from the call on and for every pool; the first call for
 // a key counts. It may be called at any time and from several goroutines.
-// httppool.Middleware calls it for the routers that it knows to do this.
+// httppool.Middleware calls it for chi's route. httprouter uses its parameters again in
+// the commits that followed v1.3.0; a program with one of them calls
+// CopyValue(httprouter.ParamsKey, fn) with an fn that clones the Params.
 func CopyValue(key any, fn func(value any) any) {
 	for {
 		was := copiers.Load()

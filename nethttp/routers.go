@@ -25,32 +25,25 @@ func (l *lookups) Value(key any) any {
 	return l.ctx.Value(key)
 }
 
-// reusesValues reports whether t is the type of the keys of a router that uses the
-// values under them again once the handler has returned:
+// reusesValues reports whether t is the type of the keys of chi, which pools what is
+// under its RouteCtxKey (Mux.ServeHTTP, v5.5.0; as in every version since it has had
+// it). ServeHTTP looks it up before there is one, and routeHTTP when the middlewares
+// have run.
 //
-//   - chi pools what is under RouteCtxKey (Mux.ServeHTTP, v5.5.0; as in every version
-//     since it has had it). ServeHTTP looks it up before there is one, and
-//     routeHTTP when the middlewares have run;
-//   - httprouter pools the Params under ParamsKey since the commits that followed
-//     v1.3.0 (Router.putParams).
-//
-// gorilla/mux v1.8, bunrouter v1.0, httptreemux v5.5, goji v2 and net/http's own mux
-// make what they keep for each request.
+// gorilla/mux v1.8, bunrouter v1.0, httptreemux v5.5, goji v2, httprouter v1.3 and
+// net/http's own mux make what they keep for each request. httprouter pools it in the
+// commits that followed (Router.putParams), but looks nothing up: its users call
+// CopyValue.
 func reusesValues(t reflect.Type) bool {
-	switch t.Kind() { // no name is looked at where it need not be
-	case reflect.Pointer:
-		t = t.Elem()
-		return t.Name() == "contextKey" && isPackage(t.PkgPath(), "github.com/go-chi/chi")
-	case reflect.Struct:
-		return t.Name() == "paramsKey" && isPackage(t.PkgPath(), "github.com/julienschmidt/httprouter")
+	if t.Kind() != reflect.Pointer { // no name is looked at where it need not be
+		return false
 	}
-	return false
-}
-
-// isPackage reports whether path is that of a package, in any major version.
-func isPackage(path, of string) bool {
-	major, ok := strings.CutPrefix(path, of)
-	return ok && (major == "" || strings.HasPrefix(major, "/v") && !strings.Contains(major[1:], "/"))
+	t = t.Elem()
+	if t.Name() != "contextKey" {
+		return false
+	}
+	version, ok := strings.CutPrefix(t.PkgPath(), "github.com/go-chi/chi")
+	return ok && (version == "" || strings.HasPrefix(version, "/v") && !strings.Contains(version[1:], "/"))
 }
 
 // exported is a copy of v, of the exported fields if it is a pointer to a struct. That

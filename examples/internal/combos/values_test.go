@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -52,6 +53,7 @@ var routers = []router{
 		return chi.URLParamFromCtx(ctx, "id")
 	}},
 	{"httprouter", func(tenant http.Handler, inner ...around) http.Handler {
+		taskpool.CopyValue(httprouter.ParamsKey, func(v any) any { return slices.Clone(v.(httprouter.Params)) })
 		r := httprouter.New()
 		h := wrap(tenant, inner)
 		r.Handler(http.MethodGet, "/tenants/:id", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
