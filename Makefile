@@ -21,8 +21,9 @@ LINT_BIN    := .bin/golangci-lint-$(LINT)
 test race newest alone lint docs-check: export GOGC := 400
 
 # What tests build is linked without what debuggers read, as tests themselves are, and with the same flags: these are part
-# of a program's package main, which would be compiled once more otherwise.
-test race newest alone docs-check: export GOFLAGS := -buildvcs=false '-ldflags=-s -w' $(shell $(GO) env GOFLAGS 2>/dev/null)
+# of a program's package main, which would be compiled once more otherwise. Without the paths of a clone in it, what
+# another clone has compiled and tested already is not once more.
+test race newest alone lint docs-check: export GOFLAGS := -buildvcs=false -trimpath '-ldflags=-s -w' $(shell $(GO) env GOFLAGS 2>/dev/null)
 
 .PHONY: help run test race chaos ci fmt vet alone newest lint vuln tidy tidy-check bench bench-full lanes syscalls picture microbench compare docs-check release-check go cc
 .DEFAULT_GOAL := help
@@ -36,7 +37,7 @@ run: go ## start the orders service (FRAMEWORK=nethttp, gin, echo, echo5, fiber 
 	@ADDR=$(ADDR) DURABLE='$(DURABLE)' exec .bin/orders-$(FRAMEWORK) $(ARGS) # not go run, which hands on no SIGTERM
 
 test: go ## run the tests of every module in their short form, with a Postgres of their own if there is one on this machine
-	$(POSTGRES) $(GO) test -short -vet=off -p $(AT_ONCE) $(PACKAGES) # more than there are processors: most tests wait
+	$(POSTGRES) $(GO) test -short -vet=off -p $(AT_ONCE) -parallel 8 $(PACKAGES) # more than there are processors: most tests wait
 
 race: go cc ## run the tests of every module under the race detector, but for those of other processes, which it does not see
 	$(GO) test -run Model ./core # all of its schedules; the detector is shown a quarter of them
