@@ -163,9 +163,10 @@ type check struct {
 }
 
 func checks(a Adapter) []check {
-	all := slices.Concat(completeChecks(), exactChecks(a), wireChecks(), http2Checks(a), outcomeChecks(a),
+	all := slices.Concat(shutdownChecks(), // the longest comes first: the others run beside it
+		completeChecks(), exactChecks(a), wireChecks(), http2Checks(a), outcomeChecks(a),
 		hijackChecks(), streamChecks(a), withheldChecks(), contextChecks(), capturedChecks(a), reuseChecks(),
-		reentryChecks(a), holdChecks(a), shutdownChecks(), http2ShutdownChecks(a), loadChecks(), hostileChecks())
+		reentryChecks(a), holdChecks(a), http2ShutdownChecks(a), loadChecks(), hostileChecks())
 	if a.Handler != nil {
 		all = slices.Concat(all, httpChecks(), timeoutChecks(), handedChecks(), signalChecks(a))
 	}
