@@ -38,6 +38,9 @@ func TestChaosDurable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if !chaos { // which is to have the machine for itself
+		t.Parallel()
+	}
 	binary := build(t, "nethttp")
 	for _, tt := range []struct {
 		name string

@@ -9,9 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,34 +28,6 @@ func await(t *testing.T, c <-chan struct{}) {
 	case <-time.After(patience):
 		t.Fatal("what was waited for does not come")
 	}
-}
-
-// binaries are the programs, in a directory that TestMain makes and removes.
-var binaries struct {
-	dir  string
-	once sync.Once
-	out  []byte
-	err  error
-}
-
-// build builds the programs, all with one command, unless that has been done: one for each takes more than twice the
-// time, since each looks at a thousand packages before it links one.
-func build(t *testing.T, program string) (binary string) {
-	t.Helper()
-	binaries.once.Do(func() {
-		args := []string{"build", "-o", binaries.dir}
-		if raceEnabled {
-			args = append(args, "-race", "-gcflags=modernc.org/sqlite/lib=-race=false") // as make race does
-		}
-		for _, name := range slices.Concat(programs, tour) {
-			args = append(args, "./"+name)
-		}
-		binaries.out, binaries.err = exec.Command("go", args...).CombinedOutput()
-	})
-	if binaries.err != nil {
-		t.Fatalf("go build: %v\n%s", binaries.err, binaries.out)
-	}
-	return filepath.Join(binaries.dir, program)
 }
 
 // A child is a program that runs as a process of its own.

@@ -193,6 +193,7 @@ func TestPageOfTasksInABrowser(t *testing.T) {
 
 // On fasthttp there is no stream to be had of a handler of net/http: the page asks now and then.
 func TestPageOfTasksOnFiberInABrowser(t *testing.T) {
+	t.Parallel()
 	page, start := watchedPool(t)
 	serve := func(ln net.Listener) *fiber.App {
 		app := fiber.New(fiber.Config{DisableStartupMessage: true})
