@@ -21,9 +21,11 @@ LINT_BIN    := .bin/golangci-lint-$(LINT)
 test race newest alone lint docs-check: export GOGC := 400
 
 # What tests build is linked without what debuggers read, as tests themselves are, and with the same flags: these are part
-# of a program's package main, which would be compiled once more otherwise. Without the paths of a clone in it, what
-# another clone has compiled and tested already is not once more.
-test race newest alone lint docs-check: export GOFLAGS := -buildvcs=false -trimpath '-ldflags=-s -w' $(shell $(GO) env GOFLAGS 2>/dev/null)
+# of a program's package main, which would be compiled once more otherwise. Where the paths of a clone are not in it
+# either, what another clone has compiled and tested already is not once more.
+FLAGS       := -buildvcs=false '-ldflags=-s -w' $(shell $(GO) env GOFLAGS 2>/dev/null)
+race newest alone: export GOFLAGS := $(FLAGS)
+test lint docs-check: export GOFLAGS := -trimpath $(FLAGS)
 
 .PHONY: help run test race chaos ci fmt vet alone newest lint vuln tidy tidy-check bench bench-full lanes syscalls picture microbench compare docs-check release-check go cc
 .DEFAULT_GOAL := help
@@ -41,7 +43,7 @@ test: go ## run the tests of every module in their short form, with a Postgres o
 
 race: go cc ## run the tests of every module under the race detector, but for those of other processes, which it does not see
 	$(GO) test -run Model ./core # all of its schedules; the detector is shown a quarter of them
-	$(POSTGRES) $(GO) test $(RACE) $(PACKAGES)
+	$(POSTGRES) $(GO) test $(RACE) -p 3 -parallel 4 $(PACKAGES)
 
 chaos: go cc ## the long form of the tests that break things at random, under the race detector: about 17 minutes, ten of them a soak (CHAOS_SOAK=30s shortens it)
 	CHAOS=1 $(POSTGRES) $(GO) test $(RACE) -count=1 -timeout 60m -v -run Chaos $(PACKAGES)
