@@ -55,7 +55,7 @@ const atOnce = 8
 
 // runsAlone reports whether no check may run beside this one: it looks at the
 // whole process, or at what an adapter or a server decides by the clock. (That a
-// client has gone is told apart from what looks like it within a few milliseconds.)
+// client has gone is told apart from what looks like it within a tenth of a second.)
 func (c check) runsAlone() bool {
 	return c.name == "hostile" || slices.ContainsFunc([]string{"client gone", "client resets", "write timeout"}, func(s string) bool {
 		return strings.Contains(c.name, s)
