@@ -57,7 +57,7 @@ func busy(t *testing.T) (p *taskpool.Pool, end func()) {
 		taskpool.Job{Name: "<b>bold</b>", Priority: taskpool.PriorityHigh, Lane: "bank", Run: func(context.Context) error { <-gate; return nil }},
 		taskpool.Job{Name: "bad", Run: func(context.Context) error { return errors.New("<script>alert(1)</script>") }},
 		taskpool.Job{Name: "panics", Run: func(context.Context) error { panic("oh") }},
-		taskpool.Job{Name: "again", Retry: taskpool.Backoff(3, time.Hour, time.Hour), Run: func(context.Context) error { return errors.New("not yet") }},
+		taskpool.Job{Name: "again", Retry: hourly, Run: func(context.Context) error { return errors.New("not yet") }},
 		taskpool.Job{Name: "a/b.c", Delay: time.Hour, Run: nop},
 		taskpool.Job{Delay: time.Hour, Run: nop},
 		taskpool.Job{Name: "letter", Lane: "mail", Run: nop},
@@ -66,6 +66,8 @@ func busy(t *testing.T) (p *taskpool.Pool, end func()) {
 	)
 	return p, func() { close(gate) }
 }
+
+func hourly(int, error) (wait time.Duration, again bool) { return time.Hour, true }
 
 func TestPageWithoutJavaScriptIsAPictureThatEscapesEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
