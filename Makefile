@@ -24,8 +24,8 @@ test race newest alone lint docs-check: export GOGC := 400
 # of a program's package main, which would be compiled once more otherwise. Where the paths of a clone are not in it
 # either, what another clone has compiled and tested already is not once more.
 FLAGS       := -buildvcs=false '-ldflags=-s -w' $(shell $(GO) env GOFLAGS 2>/dev/null)
-race newest alone: export GOFLAGS := $(FLAGS)
-test lint docs-check: export GOFLAGS := -trimpath $(FLAGS)
+race newest alone docs-check: export GOFLAGS := $(FLAGS)
+test: export GOFLAGS := -trimpath $(FLAGS)
 
 .PHONY: help run test race chaos ci fmt vet alone newest lint vuln tidy tidy-check bench bench-full lanes syscalls picture microbench compare docs-check release-check go cc
 .DEFAULT_GOAL := help
