@@ -43,7 +43,7 @@ test: go ## run the tests of every module in their short form, with a Postgres o
 
 race: go cc ## run the tests of every module under the race detector, but for those of other processes, which it does not see
 	$(GO) test -run Model ./core # all of its schedules; the detector is shown a quarter of them
-	$(POSTGRES) $(GO) test $(RACE) -p 3 -parallel 4 $(PACKAGES)
+	$(POSTGRES) $(GO) test $(RACE) -p 3 -parallel 4 $(PACKAGES) # fewer than make test: the detector makes them compute more
 
 chaos: go cc ## the long form of the tests that break things at random, under the race detector: about 17 minutes, ten of them a soak (CHAOS_SOAK=30s shortens it)
 	CHAOS=1 $(POSTGRES) $(GO) test $(RACE) -count=1 -timeout 60m -v -run Chaos $(PACKAGES)

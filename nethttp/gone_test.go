@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
@@ -168,6 +169,36 @@ func TestClientHasGoneWhereAWriteFails(t *testing.T) {
 	}
 }
 
+// A server ends the context of a request and tells of its client in one go, but may be
+// held up in between.
+func TestServerMayBeSlowToTellThatTheClientHasGone(t *testing.T) {
+	for _, proto := range []int{1, 2} {
+		for after, want := range map[time.Duration]bool{0: true, 90 * time.Millisecond: true, time.Second: false} {
+			t.Run(fmt.Sprintf("HTTP/%d, after %v", proto, after), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					got := make(chan taskpool.Outcome, 1)
+					server := &tellsOfTheClient{httptest.NewRecorder(), make(chan bool, 1)}
+					ctx, end := context.WithCancel(context.WithValue(t.Context(), http.LocalAddrContextKey, "a server's"))
+					r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+					r.ProtoMajor = proto
+					began := time.Now()
+					httppool.Middleware(taskpool.New(taskpool.Config{}))(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						outcomes(t, got).ServeHTTP(w, r)
+						end()
+						time.AfterFunc(after, func() { server.closed <- true })
+					})).ServeHTTP(server, r)
+					if took := time.Since(began); took > 100*time.Millisecond {
+						t.Errorf("the handler returned after %v, want 100 ms at most", took)
+					}
+					if o := <-got; o.Disconnected != want {
+						t.Errorf("got %+v, want a client that has gone: %v", o, want)
+					}
+				})
+			})
+		}
+	}
+}
+
 // What the kernel may copy has to come to the server as it is.
 func TestFileReachesTheServerAsItIs(t *testing.T) {
 	file, err := os.Open("go.mod")
@@ -194,3 +225,10 @@ func (f *takesFiles) ReadFrom(r io.Reader) (int64, error) {
 	}
 	return io.Copy(io.Discard, r)
 }
+
+type tellsOfTheClient struct {
+	*httptest.ResponseRecorder
+	closed chan bool
+}
+
+func (s *tellsOfTheClient) CloseNotify() <-chan bool { return s.closed }
