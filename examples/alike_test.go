@@ -28,7 +28,7 @@ func TestProgramsAnswerAlike(t *testing.T) {
 	}
 	want := map[string]string{} // as the first program answers
 	for i, name := range programs {
-		c := serve(t, build(t, name), "-receipts", "mem://", "-slow", "0")
+		c := serve(t, build(t, name), "-receipts", t.TempDir(), "-slow", "0")
 		var id string
 		for _, r := range requests {
 			if strings.Contains(r.path, "{id}") {

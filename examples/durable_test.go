@@ -239,7 +239,7 @@ func TestDurableOrdersAreThereAfterAKill(t *testing.T) {
 	rejected := first.order(t, strings.Replace(fine, `"quantity":2`, `"quantity":1001`, 1), http.StatusConflict)
 	checkFates(t, first.settled(t, id), map[string]string{"audit": "succeeded", "outcome": "succeeded", "alert": "discarded", "deliver": "succeeded"})
 	checkFates(t, first.settled(t, rejected), map[string]string{"audit": "succeeded", "outcome": "succeeded", "alert": "succeeded"})
-	if _, err := os.Stat(filepath.Join(dir, orders.ReceiptKey(id))); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, orders.ReceiptFile(id))); err != nil {
 		t.Error(err)
 	}
 	first.signal(t, syscall.SIGKILL)

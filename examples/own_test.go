@@ -147,7 +147,7 @@ func naive() {
 		}
 		id := fmt.Sprintf("%p", r)
 		go func() {
-			_ = os.WriteFile(filepath.Join(dir, orders.ReceiptKey(id)), fmt.Appendf(nil, "%+v", o), 0o600)
+			_ = os.WriteFile(filepath.Join(dir, orders.ReceiptFile(id)), fmt.Appendf(nil, "%+v", o), 0o600)
 			notice, _ := json.Marshal(orders.Notice{ID: id, Order: o})
 			if resp, err := client.Post(partner, "application/json", bytes.NewReader(notice)); err == nil {
 				resp.Body.Close()
@@ -178,7 +178,7 @@ func TestChaosStuck(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			const limit = 200 * time.Millisecond
-			c := serveOwn(t, "own:"+name, "-addr", "127.0.0.1:0", "-receipts", "mem://", "-workers", "1", "-limit", limit.String())
+			c := serveOwn(t, "own:"+name, "-addr", "127.0.0.1:0", "-receipts", t.TempDir(), "-workers", "1", "-limit", limit.String())
 			if status, err := c.get("/deaf", nil); status != http.StatusOK || err != nil {
 				t.Fatalf("got %d, %v, want 200", status, err)
 			}
@@ -205,7 +205,7 @@ func TestChaosOpenHandler(t *testing.T) {
 	for _, name := range shutdowns {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := serveOwn(t, "own:"+name, "-addr", "127.0.0.1:0", "-receipts", "mem://", "-limit", "3s")
+			c := serveOwn(t, "own:"+name, "-addr", "127.0.0.1:0", "-receipts", t.TempDir(), "-limit", "3s")
 			answered := c.enter(t, "/open")
 			c.signal(t, os.Interrupt)
 			code := c.wait(t).ExitCode()

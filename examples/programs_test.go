@@ -142,7 +142,7 @@ func orderIsAnsweredThenFinished(t *testing.T, binary string) {
 	}
 
 	await(t, p.called) // and the answer is here, complete, while a task is held up
-	if _, err := os.Stat(filepath.Join(dir, orders.ReceiptKey(placed.ID))); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, orders.ReceiptFile(placed.ID))); err != nil {
 		t.Errorf("the partner heard of an order without a receipt: %v", err)
 	}
 	close(answer)
@@ -170,7 +170,7 @@ func orderIsAnsweredThenFinished(t *testing.T, binary string) {
 }
 
 func rejectedOrderRaisesAnAlert(t *testing.T, binary string) {
-	c := serve(t, binary, "-receipts", "mem://", "-slow", "0")
+	c := serve(t, binary, "-receipts", t.TempDir(), "-slow", "0")
 	id := c.order(t, `{"customer":"ada","item":"tea","quantity":1001}`, http.StatusConflict)
 	checkFates(t, c.settled(t, id), map[string]string{
 		"audit": "succeeded", "outcome": "succeeded", "receipt": "discarded", "alert": "succeeded",
@@ -178,7 +178,7 @@ func rejectedOrderRaisesAnAlert(t *testing.T, binary string) {
 }
 
 func badRequestsAreAnswered(t *testing.T, binary string) {
-	c := serve(t, binary, "-receipts", "mem://")
+	c := serve(t, binary, "-receipts", t.TempDir())
 	for _, tt := range []struct {
 		name, body string
 		want       int
@@ -203,7 +203,7 @@ func badRequestsAreAnswered(t *testing.T, binary string) {
 
 func overloadIsAnswered503(t *testing.T, binary string) {
 	p := newPartner(t, nil)
-	c := serve(t, binary, "-receipts", "mem://", "-partner", p.URL, "-workers", "1", "-queue", "6")
+	c := serve(t, binary, "-receipts", t.TempDir(), "-partner", p.URL, "-workers", "1", "-queue", "6")
 	c.order(t, fine, http.StatusCreated)
 	await(t, p.called) // its task keeps the only worker
 	c.order(t, fine, http.StatusCreated)
@@ -234,7 +234,7 @@ func whatCannotStartSaysWhy(t *testing.T, binary string) {
 	}{
 		{[]string{"-addr", taken.Addr().String()}, 1, "address already in use"},
 		{[]string{"-receipts", filepath.Join(file, "below")}, 1, "not a directory"},
-		{[]string{"-receipts", "mem://", "-partner", "nowhere"}, 1, `"nowhere"`},
+		{[]string{"-receipts", t.TempDir(), "-partner", "nowhere"}, 1, `"nowhere"`},
 		{[]string{"-workers", "many"}, 2, `"many"`},
 	} {
 		c := launch(t, binary, tt.args...)

@@ -85,7 +85,7 @@ func sigtermUnderLoadLosesNothing(t *testing.T, binary string) {
 }
 
 func interruptWaitsForTheOwnPartner(t *testing.T, binary string) {
-	c := serve(t, binary, "-receipts", "mem://", "-slow", "300ms")
+	c := serve(t, binary, "-receipts", t.TempDir(), "-slow", "300ms")
 	c.order(t, fine, http.StatusCreated) // and the connection is kept alive, idle
 	c.signal(t, os.Interrupt)
 	if code := c.wait(t).ExitCode(); code != 0 {
@@ -98,7 +98,7 @@ func interruptWaitsForTheOwnPartner(t *testing.T, binary string) {
 
 func secondSignalEndsAtOnce(t *testing.T, binary string) {
 	p := newPartner(t, nil)
-	c := serve(t, binary, "-receipts", "mem://", "-partner", p.URL, "-limit", "1h")
+	c := serve(t, binary, "-receipts", t.TempDir(), "-partner", p.URL, "-limit", "1h")
 	c.order(t, fine, http.StatusCreated)
 	await(t, p.called)
 	c.signal(t, syscall.SIGTERM)
@@ -112,7 +112,7 @@ func secondSignalEndsAtOnce(t *testing.T, binary string) {
 
 func limitCutsAndNames(t *testing.T, binary string) {
 	p := newPartner(t, nil)
-	c := serve(t, binary, "-receipts", "mem://", "-partner", p.URL, "-limit", "200ms")
+	c := serve(t, binary, "-receipts", t.TempDir(), "-partner", p.URL, "-limit", "200ms")
 	id := c.order(t, fine, http.StatusCreated)
 	await(t, p.called)
 	c.signal(t, syscall.SIGTERM)

@@ -10,7 +10,7 @@
 //	notify     after the receipt: tells the partner, and again if it is away
 //	alert      once the response is sent, if the request failed
 //
-// Orders are held in memory, the latest [Config].Keep of them: a restart forgets them. Receipts stay in their bucket.
+// Orders are held in memory, the latest [Config].Keep of them: a restart forgets them. Receipts stay in their directory.
 //
 // With [Service.OpenDatabase] orders are in a database, each with a stored task in the same transaction, which takes the
 // place of the last two but one: a crash loses neither.

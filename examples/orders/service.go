@@ -8,15 +8,15 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 
 	taskpool "github.com/elite-libs/taskpool/core"
 	"github.com/elite-libs/taskpool/core/riverpool"
-	"gocloud.dev/blob"
 )
 
 // Config is what a [Service] needs.
 type Config struct {
-	Receipts *blob.Bucket // where receipts go; required, and closed by the caller after the last task
+	Receipts *os.Root     // the directory where receipts go; required, and closed by the caller after the last task
 	Partner  string       // URL that is told of each order with a POST; required
 	Client   *http.Client // for the partner. nil means http.DefaultClient
 	Keep     int          // orders held in memory; a newer one takes the place of the oldest. 0 or less means 10 000
@@ -33,7 +33,7 @@ type Service struct {
 // New returns a Service, or says what is wrong with cfg.
 func New(cfg Config) (*Service, error) {
 	if cfg.Receipts == nil {
-		return nil, errors.New("orders: a bucket for receipts is needed")
+		return nil, errors.New("orders: a directory for receipts is needed")
 	}
 	u, err := url.Parse(cfg.Partner)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {

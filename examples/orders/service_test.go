@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"strings"
 	"sync"
@@ -11,7 +12,6 @@ import (
 
 	taskpool "github.com/elite-libs/taskpool/core"
 	"github.com/elite-libs/taskpool/examples/orders"
-	"gocloud.dev/blob/memblob"
 )
 
 func TestPlaceAnswersBeforeItsTasks(t *testing.T) {
@@ -42,11 +42,11 @@ func TestPlaceAnswersBeforeItsTasks(t *testing.T) {
 	checkFates(t, fates, map[string]string{
 		"audit": "succeeded", "outcome": "succeeded", "receipt": "succeeded", "notify": "succeeded", "alert": "discarded",
 	})
-	text, err := s.receipts.ReadAll(t.Context(), orders.ReceiptKey(id))
+	text, err := s.receipts.ReadFile(orders.ReceiptFile(id))
 	if err != nil || !strings.Contains(string(text), id) || !strings.Contains(string(text), "tea") {
 		t.Errorf("got receipt %q, %v", text, err)
 	}
-	want := orders.Notice{ID: id, Order: view.Order, Receipt: orders.ReceiptKey(id)}
+	want := orders.Notice{ID: id, Order: view.Order, Receipt: orders.ReceiptFile(id)}
 	if got := s.heard(); len(got) != 1 || got[0] != want {
 		t.Errorf("the partner heard %v, want %v once", got, want)
 	}
@@ -56,7 +56,7 @@ func TestPartnerHearsAfterTheReceiptIsStored(t *testing.T) {
 	s := open(t, taskpool.Config{Workers: 8}, 0)
 	s.answers(func(http.ResponseWriter, *http.Request) {
 		for _, n := range s.heard() {
-			if there, err := s.receipts.Exists(context.Background(), n.Receipt); err != nil || !there {
+			if _, err := s.receipts.Stat(n.Receipt); err != nil {
 				t.Errorf("the receipt of a notice is not there: %v", err)
 			}
 		}
@@ -68,6 +68,13 @@ func TestPartnerHearsAfterTheReceiptIsStored(t *testing.T) {
 	wg.Wait()
 	if got := len(s.heard()); got != 50 {
 		t.Errorf("the partner heard of %d orders, want 50", got)
+	}
+	files, err := fs.Glob(s.receipts.FS(), "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != 50 { // the unfinished ones have got their names
+		t.Errorf("there are %v, want 50 receipts", files)
 	}
 }
 
@@ -240,13 +247,16 @@ func TestHealth(t *testing.T) {
 }
 
 func TestNewRefusesABadConfig(t *testing.T) {
-	bucket := memblob.OpenBucket(nil)
-	defer bucket.Close()
+	receipts, err := orders.OpenReceipts(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer receipts.Close()
 	if _, err := orders.New(orders.Config{Partner: "http://localhost"}); err == nil {
-		t.Error("no bucket was accepted")
+		t.Error("no directory was accepted")
 	}
 	for _, partner := range []string{"", "localhost:80", "ftp://host", "http://", "http://a b", "/path", "::"} {
-		if _, err := orders.New(orders.Config{Receipts: bucket, Partner: partner}); err == nil || !strings.HasPrefix(err.Error(), "orders: ") {
+		if _, err := orders.New(orders.Config{Receipts: receipts, Partner: partner}); err == nil || !strings.HasPrefix(err.Error(), "orders: ") {
 			t.Errorf("partner %q: got %v, want an error", partner, err)
 		}
 	}

@@ -5,23 +5,22 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 
 	taskpool "github.com/elite-libs/taskpool/core"
 	"github.com/elite-libs/taskpool/examples/orders"
-	"gocloud.dev/blob"
-	"gocloud.dev/blob/memblob"
 )
 
 const fine = `{"customer":"ada","item":"tea","quantity":2}`
 
-// A shop is a service on a pool of its own, with receipts in memory and a partner that listens.
+// A shop is a service on a pool of its own, with receipts in a directory of its own and a partner that listens.
 type shop struct {
 	*orders.Service
 	pool     *taskpool.Pool
-	receipts *blob.Bucket
+	receipts *os.Root
 
 	mu      sync.Mutex // protects following fields
 	notices []orders.Notice
@@ -29,8 +28,12 @@ type shop struct {
 }
 
 func open(t *testing.T, pc taskpool.Config, keep int) *shop {
-	s := &shop{receipts: memblob.OpenBucket(nil)}
-	t.Cleanup(func() { s.receipts.Close() })
+	receipts, err := orders.OpenReceipts(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { receipts.Close() })
+	s := &shop{receipts: receipts}
 	partner := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var n orders.Notice
 		if err := json.NewDecoder(r.Body).Decode(&n); err != nil || r.Method != http.MethodPost {

@@ -13,7 +13,6 @@ import (
 
 	taskpool "github.com/elite-libs/taskpool/core"
 	httppool "github.com/elite-libs/taskpool/nethttp"
-	"gocloud.dev/blob"
 )
 
 const (
@@ -84,8 +83,7 @@ func (s *Service) receipt(ctx context.Context, rec *record) error {
 }
 
 func (s *Service) storeReceipt(ctx context.Context, rec *record) error {
-	err := s.cfg.Receipts.WriteAll(ctx, ReceiptKey(rec.id), rec.receipt(), &blob.WriterOptions{ContentType: "text/plain; charset=utf-8"})
-	if err != nil {
+	if err := writeReceipt(s.cfg.Receipts, rec.id, rec.receipt()); err != nil {
 		return fmt.Errorf("orders: receipt not stored: %w", err)
 	}
 	return nil
@@ -95,13 +93,13 @@ func (s *Service) storeReceipt(ctx context.Context, rec *record) error {
 type Notice struct {
 	ID string `json:"id"`
 	Order
-	Receipt string `json:"receipt"` // its key in the bucket
+	Receipt string `json:"receipt"` // its file's name
 }
 
 // notify tells the partner. The request lives as long as the task's context: past the customer's request, not past the
 // job's timeout or the end of the pool.
 func (s *Service) notify(ctx context.Context, rec *record) error {
-	body, err := json.Marshal(Notice{ID: rec.id, Order: rec.order, Receipt: ReceiptKey(rec.id)})
+	body, err := json.Marshal(Notice{ID: rec.id, Order: rec.order, Receipt: ReceiptFile(rec.id)})
 	if err != nil {
 		return fmt.Errorf("orders: partner not notified: %w", err)
 	}

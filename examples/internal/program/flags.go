@@ -31,7 +31,7 @@ func parseFlags(args []string, stdout io.Writer) (options, error) {
 	fs := flag.NewFlagSet("orders", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // it would write the usage below each error
 	fs.StringVar(&o.addr, "addr", cmp.Or(os.Getenv("ADDR"), "127.0.0.1:8080"), "`address` to listen on; the environment variable ADDR sets the default")
-	fs.StringVar(&o.receipts, "receipts", "receipts", "where receipts go: a `directory`, or a bucket's URL such as mem://")
+	fs.StringVar(&o.receipts, "receipts", "receipts", "`directory` where receipts go")
 	fs.StringVar(&o.partner, "partner", "", "`URL` that is told of each order; empty means a partner inside this program")
 	fs.StringVar(&o.durable, "durable", os.Getenv("DURABLE"), "where orders and what they promise survive a crash: `sqlite`, a file in the directory of the receipts, or a postgres:// URL; empty means nowhere, the environment variable DURABLE sets the default")
 	fs.StringVar(&o.riverUI, "river-ui", os.Getenv("RIVER_UI"), "`URL` of River's own page of stored tasks, which is a program of its own (riverqueue.com/docs/river-ui); with -durable the page of tasks links to it. The environment variable RIVER_UI sets the default")
@@ -63,8 +63,6 @@ func parseFlags(args []string, stdout io.Writer) (options, error) {
 		return options{}, errors.New("-slow cannot be negative")
 	case o.riverUI != "" && !strings.HasPrefix(o.riverUI, "http://") && !strings.HasPrefix(o.riverUI, "https://"):
 		return options{}, errors.New("-river-ui must be an http:// or https:// URL")
-	case o.durable == "sqlite" && strings.Contains(o.receipts, "://"):
-		return options{}, errors.New("-durable sqlite needs a directory for -receipts")
 	case o.durable == "sqlite":
 		o.durable = filepath.Join(o.receipts, "orders.db")
 	case o.durable != "" && !strings.HasPrefix(o.durable, "postgres://") && !strings.HasPrefix(o.durable, "postgresql://"):

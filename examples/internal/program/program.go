@@ -78,7 +78,7 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 	defer unlog() // before restore, which ends ctx too
 
 	// What tasks use is opened before the pool and closed by these defers, after it is finished.
-	receipts, err := orders.OpenReceipts(ctx, opts.receipts)
+	receipts, err := orders.OpenReceipts(opts.receipts)
 	if err != nil {
 		return err
 	}

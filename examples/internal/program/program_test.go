@@ -38,11 +38,11 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
-// run runs a program with receipts in memory on a free port.
+// run runs a program with a directory of its own on a free port.
 func run(t *testing.T, serve program.Serve, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs output
-	args = append([]string{"-addr", "127.0.0.1:0", "-receipts", "mem://", "-slow", "0"}, args...)
+	args = append([]string{"-addr", "127.0.0.1:0", "-receipts", t.TempDir(), "-slow", "0"}, args...)
 	code = program.Run(t.Context(), args, &out, &errs, serve)
 	return code, out.String(), errs.String()
 }
@@ -50,7 +50,7 @@ func run(t *testing.T, serve program.Serve, args ...string) (code int, stdout, s
 func TestBadArgumentsAreOneLineAndExitCode2(t *testing.T) {
 	for _, args := range [][]string{
 		{"-nonsense"}, {"-limit", "soon"}, {"-limit", "0"}, {"-workers", "0"}, {"-queue", "-1"}, {"-slow", "-1s"}, {"serve"},
-		{"-durable", "nowhere"}, {"-river-ui", "localhost:8081"}, {"-durable", "sqlite"}, // the receipts are in no directory
+		{"-durable", "nowhere"}, {"-river-ui", "localhost:8081"},
 	} {
 		code, stdout, stderr := run(t, neverServe(t), args...)
 		if code != 2 || stdout != "" || !oneLine(stderr) {
@@ -73,7 +73,6 @@ func TestWhatCannotStartIsOneLineAndExitCode1(t *testing.T) {
 		{"-addr", taken.Addr().String()},
 		{"-addr", "no port"},
 		{"-receipts", filepath.Join(file, "below")},
-		{"-receipts", "nowhere://bucket"},
 		{"-partner", "localhost:80"},
 		{"-durable", "postgres://nobody:secret@127.0.0.1:1/nothing"},
 	} {
@@ -110,7 +109,7 @@ func TestHelpNamesTheFlags(t *testing.T) {
 func TestAddressDefaultsToTheEnvironment(t *testing.T) {
 	t.Setenv("ADDR", "no port")
 	var out, errs output
-	if code := program.Run(t.Context(), []string{"-receipts", "mem://"}, &out, &errs, neverServe(t)); code != 1 || !strings.Contains(errs.String(), "no port") {
+	if code := program.Run(t.Context(), []string{"-receipts", t.TempDir()}, &out, &errs, neverServe(t)); code != 1 || !strings.Contains(errs.String(), "no port") {
 		t.Errorf("got code %d, %q, want 1 and the address", code, errs.String())
 	}
 }
