@@ -89,8 +89,8 @@ func send(t *testing.T, addr net.Addr, raw string) string {
 
 const pause = "[pause]"
 
-// telling are the headers that tell the time.
-const telling = "Date|Last-Modified|Expires|X-Ratelimit-Reset"
+// telling are the headers that tell the time; a cache's Cache-Control says for how long it is fresh still.
+const telling = "Age|Cache-Control|Date|Expires|Last-Modified|X-Ratelimit-Reset"
 
 var (
 	times      = regexp.MustCompile(`(?mi)^(` + telling + `): .*\r\n`)
