@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"time"
 )
 
 // The frames of HTTP/2, RFC 9113: what a client sends that keeps to no rules, the
@@ -93,6 +94,21 @@ func (v *visitor) dialHTTP2(window uint32) *framer {
 	f.out.WriteString("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 	f.setting(initialWindow, window)
 	return f
+}
+
+// meetHTTP2 is dialHTTP2 up to where the server has taken the settings. It ends a connection for which that lasts more
+// than two seconds (http2firstSettingsTimeout, Go 1.26), as it may where it has no processor to read them with.
+func (v *visitor) meetHTTP2(window uint32) *framer {
+	v.Helper()
+	for time.Now().Before(v.deadline) {
+		f := v.dialHTTP2(window)
+		if f == nil || f.until(func(in frame) bool { return in.kind == settingsFrame && in.flags&flagEnd != 0 }) {
+			return f
+		}
+		f.leave()
+	}
+	v.wrong("the server takes no settings")
+	return nil
 }
 
 func (f *framer) put(kind, flags byte, stream uint32, payload []byte) {

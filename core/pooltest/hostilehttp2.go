@@ -25,7 +25,7 @@ func (f *framer) leave() { f.v.leave(f.conn) }
 
 // behavesHTTP2 has the whole answers to several requests at once.
 func behavesHTTP2(v *visitor) {
-	f := v.dialHTTP2(wideWindow)
+	f := v.meetHTTP2(wideWindow)
 	if f == nil {
 		return
 	}
@@ -120,7 +120,7 @@ func resetsStreams(v *visitor) {
 
 // opensWindowSlowly: a window of nothing, that grows by one byte.
 func opensWindowSlowly(v *visitor) {
-	f := v.dialHTTP2(0)
+	f := v.meetHTTP2(0)
 	if f == nil {
 		return
 	}
@@ -174,7 +174,7 @@ func playsWithWindow(v *visitor) {
 
 // withholdsStream: a body that comes late or never.
 func withholdsStream(v *visitor) {
-	f := v.dialHTTP2(wideWindow)
+	f := v.meetHTTP2(wideWindow)
 	if f == nil {
 		return
 	}
