@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"time"
+
+	"github.com/elite-libs/taskpool/core/internal/sound"
 )
 
 // The errors of adding and of waiting. Compare with errors.Is: they may come
@@ -69,10 +71,11 @@ type PanicError struct {
 // Error gives the panic's value without the stack.
 func (e *PanicError) Error() string { return fmt.Sprintf("taskpool: the task panicked: %v", e.Value) }
 
-// Unwrap returns Value if it is an error, else nil.
+// Unwrap returns Value if it is an error, else nil. If it panics when it is asked, as a nil
+// pointer may, it is an error with its text.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
-	return err
+	return sound.Error(err)
 }
 
 // panicOf is what a recovered panic is told as, with the stack on which it came: that of

@@ -231,17 +231,35 @@ func (s sore) Unwrap() error { s.panics("Unwrap"); return nil }
 func (s sore) Is(error) bool { s.panics("Is"); return false }
 func (s sore) As(any) bool   { s.panics("As"); return false }
 
-func TestErrorThatPanicsWhenItIsAskedIsLoggedOnce(t *testing.T) {
+// It is a failure like any other: whoever asks what it is gets its text instead.
+func TestErrorThatPanicsWhenItIsAskedIsAFailure(t *testing.T) {
 	for method, text := range map[string]string{"Error": "%!v(PANIC=Error method: Error)", "Unwrap": "sore", "Is": "sore", "As": "sore"} {
 		synctest.Test(t, func(t *testing.T) {
 			var book logbook
-			p := newPool(taskpool.Config{Logger: slog.New(&book)})
-			must(t, p.Submit(taskpool.Job{Name: "x", Run: func(context.Context) error { return sore(method) }}))
-			equal(t, method+": fates", countsOf(drain(t, p)), counts{Failed: 1})
+			var told []bool
+			p := newPool(taskpool.Config{Workers: 1, Logger: slog.New(&book), Hooks: taskpool.Hooks{
+				Run: func(ctx context.Context, _ string, next taskpool.Task) error {
+					err := next(ctx)
+					told = append(told, errors.Is(err, errTask))
+					return err
+				},
+			}})
+			must(t, p.Submit(taskpool.Job{Name: "x", Retry: taskpool.Backoff(2, 0, 0), Run: func(context.Context) error { return sore(method) }}))
+			text := text + " (a taskpool_test.sore, which panicked when it was asked: " + method + ")"
+			r := drain(t, p)
+			equal(t, method+": fates", countsOf(r), counts{Failed: 1})
+			equal(t, method+": the report's error", r.Err().Error(), "x: "+text)
+			equal(t, method+": is it", errors.Is(r.Err(), errTask), false)
 			must(t, p.Submit(taskpool.Job{Name: "y", Run: func(context.Context) error { panic(sore(method)) }}))
-			equal(t, method+": fates", countsOf(drain(t, p)), counts{Panicked: 1})
-			equal(t, method+": log", book.lines(), "ERROR task failed task=x error="+text+" attempts=1\n"+
-				"ERROR task panicked task=y error=taskpool: the task panicked: "+text+" attempts=1 stack=…")
+			r = drain(t, p)
+			equal(t, method+": fates", countsOf(r), counts{Panicked: 1})
+			equal(t, method+": is it", errors.Is(r.Err(), errTask), false)
+			equal(t, method+": the hook is told", fmt.Sprint(told), "[false false false]")
+			lines := strings.Split(book.lines(), "\n")
+			equal(t, method+": log", lines[len(lines)-2], "ERROR task failed task=x error="+text+" attempts=2")
+			if want := "ERROR task panicked task=y error=taskpool: the task panicked: "; !strings.HasPrefix(lines[len(lines)-1], want) {
+				t.Errorf("got %q, want it to begin with %q", lines[len(lines)-1], want)
+			}
 			done(t, p)
 			balanced(t, p)
 		})

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/elite-libs/taskpool/core/internal/sound"
 )
 
 // A nextCall is the one call of what a Hooks.Run is given for next: it may call that any
@@ -108,7 +110,7 @@ func (r *hookedRun) run(ctx context.Context) {
 			r.err = ErrGoexit
 		}
 	}()
-	r.err = r.job.run(ctx)
+	r.err = sound.Error(r.job.run(ctx))
 	r.exited = false
 }
 
@@ -151,19 +153,10 @@ func (p *Pool) logFailure(ctx context.Context, r Result, late bool) {
 	if late {
 		attrs = append(attrs, slog.Bool("given_up", true))
 	}
-	if e := panicIn(r.Err); e != nil {
+	if e := (*PanicError)(nil); errors.As(r.Err, &e) {
 		attrs = append(attrs, slog.String("stack", string(e.Stack)))
 	}
 	p.log(ctx, slog.LevelError, "task "+r.Fate.String(), attrs...)
-}
-
-// panicIn is the panic that an error tells of, or nil. An error that panics when it is asked tells of none.
-func panicIn(err error) *PanicError {
-	defer func() { _ = recover() }()
-	if e := (*PanicError)(nil); errors.As(err, &e) {
-		return e
-	}
-	return nil
 }
 
 func (p *Pool) logOverrun(j *job, attempt int, timeout, ran time.Duration) {

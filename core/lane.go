@@ -71,6 +71,7 @@ func (p *Pool) newLane(name string, c Lane) *lane {
 	if limit := p.config.QueueLimit; l.Queue == 0 && limit > 0 {
 		l.Queue = (limit + 1) / 2
 	}
+	l.Queue = min(l.Queue, maxQueue)
 	if p.lanes == nil {
 		p.lanes = make(map[string]*lane)
 	}

@@ -303,6 +303,31 @@ func TestRemainingZeroHoldsTheLaneUntilReset(t *testing.T) {
 	})
 }
 
+// An answer lifts what holds the lane, unless it is surely about another limit: GitHub answers calls of its API while it
+// refuses those of its search, and names which of the two it speaks of.
+func TestAnswerLiftsTheHoldOfItsOwnLimitOnly(t *testing.T) {
+	for answered, want := range map[string]string{"search": "next@3", "": "next@3", "core": "next@61"} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPool(taskpool.Config{Workers: 2})
+			var order trail
+			start := time.Now()
+			must(t, p.Submit(taskpool.Job{Lane: "api", Run: func(ctx context.Context) error {
+				time.Sleep(time.Second)
+				taskpool.Throttle(ctx, taskpool.RateLimit{Name: "search", Refused: true, Reset: time.Now().Add(time.Minute)})
+				return nil
+			}}, taskpool.Job{Lane: "api", Run: func(ctx context.Context) error {
+				time.Sleep(2 * time.Second)
+				asked := time.Now()
+				time.Sleep(time.Second)
+				taskpool.Throttle(ctx, taskpool.RateLimit{Name: answered, Limit: 5, Remaining: 4, Reset: time.Now().Add(time.Second), Asked: asked})
+				return nil
+			}}, taskpool.Job{Lane: "api", Run: paced(&order, start, "next", 0)}))
+			drain(t, p)
+			equal(t, "after an answer about "+answered, order.sorted(), want)
+		})
+	}
+}
+
 // What remained when each was answered is free once all that run have been
 // answered: nothing of it is to stand unused until Reset.
 func TestLaneUsesWhatRemainsWhenAllHaveBeenAnswered(t *testing.T) {

@@ -29,7 +29,7 @@ func TestEveryNumberIsALimit(t *testing.T) {
 func limitsOf(t *testing.T, n int, d time.Duration, resized bool) {
 	var e endings
 	c := taskpool.Config{QueueLimit: n, ResultLimit: n, Grace: d, Timeout: d, Hooks: taskpool.Hooks{Ended: e.hook},
-		Lanes: map[string]taskpool.Lane{"lane": {Limit: n, Rate: n, Per: d}}}
+		Lanes: map[string]taskpool.Lane{"lane": {Limit: n, Rate: n, Per: d, Queue: n}}}
 	if !resized {
 		c.Workers = n
 	}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/elite-libs/taskpool/core/internal/sound"
 	"github.com/elite-libs/taskpool/core/internal/stint"
 )
 
@@ -232,14 +233,13 @@ func (w *worker) execute() {
 
 // setFate takes a task's return for its fate.
 func (w *worker) setFate(err error) {
-	w.err = err
-	switch {
-	case err == nil:
-		w.fate = FateSucceeded
-	case w.pool.phase.Load() == phaseClosed:
+	if err == nil {
+		w.err, w.fate = nil, FateSucceeded
+		return
+	}
+	w.err, w.fate = sound.Error(err), FateFailed
+	if w.pool.phase.Load() == phaseClosed {
 		w.fate = FateCanceled
-	default:
-		w.fate = FateFailed
 	}
 }
 

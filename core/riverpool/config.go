@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"reflect"
 	"time"
 
@@ -61,6 +62,14 @@ const (
 	// process takes it for one that a crash cut.
 	rescueMargin = 30 * time.Second
 )
+
+// sum is a + b, both of which are 0 or more, or as long as there is.
+func sum(a, b time.Duration) time.Duration {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
+}
 
 // withDefaults replaces the values that mean a default, or says what is wrong.
 func (c Config) withDefaults() (Config, error) {
@@ -121,7 +130,7 @@ func (c *Config) river() *river.Config {
 	}
 	rc := &river.Config{
 		Schema: c.Schema, Logger: slog.New(warnings{c.Logger.Handler()}),
-		JobTimeout: c.Timeout, RescueStuckJobsAfter: longest + rescueMargin,
+		JobTimeout: c.Timeout, RescueStuckJobsAfter: sum(longest, rescueMargin),
 		// Processes differ in what they know: while a new version is rolled out, and where
 		// some only store.
 		FetchOnlyKnownKinds: true, SkipUnknownJobCheck: true,

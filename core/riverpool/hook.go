@@ -3,15 +3,13 @@ package riverpool
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
 
-	"github.com/riverqueue/river"
-
 	taskpool "github.com/elite-libs/taskpool/core"
+	"github.com/elite-libs/taskpool/core/internal/sound"
 )
 
 // A run is one run of a stored task, with the hook around it.
@@ -47,35 +45,11 @@ func (q *Queue[TTx]) runOnce(ctx context.Context, name string, task taskpool.Tas
 		if panicked || r.called && !r.returned { // the task's own end stands, even if the hook recovered its panic
 			err = r.err
 		}
-		err = sound(err)
+		err = sound.Error(err) // River recovers its panic of Work, and no hook hears of the end (jobexecutor reportError, v0.51)
 	}()
 	<-ended
 	return r.ctx, err
 }
-
-// sound is err, or, if that panics when it is asked, as a nil pointer may, an error with the
-// text that fmt has for it. River recovers such a panic of Work, and then no hook hears of the
-// end, and none where it reports the error (jobexecutor reportError, v0.51).
-func sound(err error) (is error) {
-	if err == nil {
-		return nil
-	}
-	defer func() {
-		if v := recover(); v == nil {
-			return
-		} else if e, ok := err.(*taskpool.PanicError); ok && e != nil { //nolint:errorlint // whose As may be what panics
-			is = &taskpool.PanicError{Value: fmt.Sprint(e.Value), Stack: e.Stack}
-		} else {
-			is = fmt.Errorf("%v (a %T, which panicked when it was asked: %v)", err, err, v) //nolint:errorlint // likewise
-		}
-	}()
-	_ = err.Error()
-	_ = errors.Is(err, errNothing) // calls each Is and Unwrap
-	_ = errors.As(err, new(*river.JobCancelError))
-	return err
-}
-
-var errNothing = errors.New("nothing")
 
 // callRun calls what is to run r.
 func (q *Queue[TTx]) callRun(ctx context.Context, r *run, call func() error) (panicked bool, err error) {
@@ -100,7 +74,7 @@ func (r *run) next(ctx context.Context) error {
 				r.panicked, r.err = true, panicOf(v)
 			}
 		}()
-		r.err = r.task(ctx)
+		r.err = sound.Error(r.task(ctx))
 		r.returned = true
 	})
 	return r.err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -114,6 +115,31 @@ func whatNobodySettlesStartsAfterHold[TTx any](t *testing.T, db *database[TTx]) 
 	j.want(t, "held") // the safe side
 	if took := time.Since(began); took < 900*time.Millisecond {
 		t.Errorf("Hold is 1 s, and it started after %v", took)
+	}
+}
+
+// A hold and a delay that are longer together than a time.Duration can be are as long as it can be.
+func TestAHoldWithoutEndHolds(t *testing.T) {
+	t.Parallel()
+	onEach(t, aHoldWithoutEndHolds[*sql.Tx], aHoldWithoutEndHolds[pgx.Tx])
+}
+
+func aHoldWithoutEndHolds[TTx any](t *testing.T, db *database[TTx]) {
+	task := noting(newJournal(), "note", riverpool.Options{Timeout: math.MaxInt64})
+	q := start(t, db, riverpool.Config{Source: taskpool.New(taskpool.Config{Logger: quiet}), Tasks: tasks(task), Hold: math.MaxInt64})
+	failed := errors.New("failed")
+	wantErr(t, taskpool.Handle(t.Context(), q, func(ctx context.Context) error {
+		job := task.Job(note{"held"})
+		job.Delay = time.Second
+		must(t, q.OnSuccess(ctx, job))
+		if rows := db.rows(t); !slices.Equal(rows, []string{"note scheduled 0"}) {
+			t.Errorf("before the outcome is known the rows are %q, want one that is held", rows)
+		}
+		return failed
+	}), failed)
+	done(t, q)
+	if rows := db.rows(t); len(rows) != 0 {
+		t.Errorf("the request failed, and there are %q", rows)
 	}
 }
 

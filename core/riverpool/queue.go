@@ -200,7 +200,7 @@ func (q *Queue[TTx]) params(ctx context.Context, jobs []Job, hold time.Duration)
 			return nil, fmt.Errorf("%w: %s is not in Config.Tasks, and no other process would run it", ErrUnknownTask, d.name)
 		}
 		o := &river.InsertOpts{MaxAttempts: d.options.Attempts, Queue: d.options.Queue, Metadata: carried, Priority: 2 - int(j.Priority)}
-		if wait := j.Delay + hold; wait > 0 {
+		if wait := sum(j.Delay, hold); wait > 0 {
 			o.ScheduledAt = time.Now().Add(wait)
 		}
 		if d.options.Unique {

@@ -27,6 +27,9 @@ type Hint struct {
 	Asked            int64 // when the call was made
 }
 
+// other reports whether the hint is surely of another limit than the one that is named.
+func (h Hint) other(name string) bool { return name != "" && h.Name != "" && name != h.Name }
+
 // Why says what keeps a call from starting.
 type Why uint8
 
@@ -49,15 +52,16 @@ type Pace struct {
 	limit      int  // of a window, as last told; 0 if it never was
 	spoken     bool // it has said of a limit what it is, or that something remains
 
-	hold      int64 // nothing starts before
-	asked     int64 // calls that were asked up to then belong to the last refusal
-	last      int64 // how long the last hold was that no answer had told
-	trial     bool  // one call goes first, and its answer is awaited
-	tried     int64 // when that has started; 0 if it has not
-	careful   bool  // the trial is for a refusal
-	announced bool  // a quota has announced the last refusal: nothing is to be learned from it
-	room      int   // how many may run at once while it opens up again; 0 is any number
-	guess     int   // … and how many more may start before it becomes careful again
+	hold      int64  // nothing starts before
+	holder    string // the limit whose refusal asked for it; empty if it was not named
+	asked     int64  // calls that were asked up to then belong to the last refusal
+	last      int64  // how long the last hold was that no answer had told
+	trial     bool   // one call goes first, and its answer is awaited
+	tried     int64  // when that has started; 0 if it has not
+	careful   bool   // the trial is for a refusal
+	announced bool   // a quota has announced the last refusal: nothing is to be learned from it
+	room      int    // how many may run at once while it opens up again; 0 is any number
+	guess     int    // … and how many more may start before it becomes careful again
 
 	learned
 }
@@ -109,10 +113,12 @@ func (p *Pace) Answered(now int64, running int, first bool, h Hint) (refused boo
 		p.refuse(now, running, h)
 		return true
 	}
-	if h.Told && h.Remaining > 0 && h.Asked > p.asked { // whatever held it, it holds no more
-		p.hold = 0
+	if h.Told && h.Remaining > 0 && h.Asked > p.asked { // what held it holds no more, unless that is surely another limit
+		if !h.other(p.holder) {
+			p.hold = 0
+		}
 		for i := range p.quotas {
-			if q := &p.quotas[i]; q.left == 0 && h.Asked > q.told && !q.other(h) {
+			if q := &p.quotas[i]; q.left == 0 && h.Asked > q.told && !h.other(q.name) {
 				q.passed = true
 			}
 		}
@@ -192,7 +198,7 @@ func (p *Pace) refuse(now int64, running int, h Hint) {
 		p.fail(running)
 	}
 	if h.Reset > now {
-		p.hold = max(p.hold, h.Reset)
+		p.holdUntil(h.Reset, h)
 	}
 	if same {
 		if p.hold > now && !p.trial {
@@ -205,15 +211,15 @@ func (p *Pace) refuse(now int64, running int, h Hint) {
 		p.last = 0
 	case again && p.last > 0:
 		p.last = min(p.last+p.last/2, hour)
-		p.hold = max(p.hold, now+p.last)
+		p.holdUntil(now+p.last, h)
 	default:
 		p.last = max(p.took, minHold)
-		p.hold = max(p.hold, now+p.last)
+		p.holdUntil(now+p.last, h)
 	}
 	p.asked = now
 	p.trial, p.tried, p.room, p.careful = true, 0, 0, true
 	for i := range p.quotas {
-		if q := &p.quotas[i]; q.slides && !q.passed && !q.other(h) {
+		if q := &p.quotas[i]; q.slides && !q.passed && !h.other(q.name) {
 			q.mistaken(now, p.unanswered)
 		}
 	}
@@ -222,11 +228,18 @@ func (p *Pace) refuse(now int64, running int, h Hint) {
 	}
 }
 
+// holdUntil has nothing start before t, for a refusal.
+func (p *Pace) holdUntil(t int64, h Hint) {
+	if t > p.hold {
+		p.hold, p.holder = t, h.Name
+	}
+}
+
 // short reports whether a quota has announced the refusal: nothing remained of it, or what remained is for calls that
 // are under way.
 func (p *Pace) short(h Hint) bool {
 	for i := range p.quotas {
-		if q := &p.quotas[i]; !q.passed && q.budget < 1 && !q.other(h) {
+		if q := &p.quotas[i]; !q.passed && q.budget < 1 && !h.other(q.name) {
 			return true
 		}
 	}

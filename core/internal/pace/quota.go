@@ -36,9 +36,6 @@ type quota struct {
 	answered int     // calls since
 }
 
-// other reports whether the hint is surely of another limit.
-func (q *quota) other(h Hint) bool { return q.name != "" && h.Name != "" && q.name != h.Name }
-
 // may reports whether the hint may be of the same limit.
 func (q *quota) may(h Hint) bool {
 	return q.name == h.Name && (q.limit == h.Limit || q.limit == 0 || h.Limit == 0)
