@@ -34,7 +34,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 run: go ## start the orders service (FRAMEWORK=nethttp, gin, echo, echo5, fiber or fiber3; ADDR=127.0.0.1:8080; DURABLE=sqlite or postgres://…; ARGS=-help lists more) and print a curl line to try
-	@test -f examples/$(FRAMEWORK)/main.go || { echo "FRAMEWORK=$(FRAMEWORK): there are nethttp, gin, echo, echo5, fiber and fiber3"; exit 1; }
+	@case '$(FRAMEWORK)' in nethttp|gin|echo|echo5|fiber|fiber3) ;; *) echo "FRAMEWORK=$(FRAMEWORK): there are nethttp, gin, echo, echo5, fiber and fiber3"; exit 1;; esac
 	@$(GO) build -o .bin/orders-$(FRAMEWORK) ./examples/$(FRAMEWORK)
 	@ADDR=$(ADDR) DURABLE='$(DURABLE)' exec .bin/orders-$(FRAMEWORK) $(ARGS) # not go run, which hands on no SIGTERM
 

@@ -67,7 +67,8 @@
 // The context of a task has the values of the context that its scope was taken from,
 // and is not canceled when the request ends. It is canceled by the task's timeout and
 // by a [Pool.Done] that ran out of time, and it ends when the task has; [context.Cause]
-// says which. Nothing stops a task that does not heed its context: it keeps its worker
+// says which. A task that [Pool.Add] took has the pool's own, without values, which ends
+// with the pool. Nothing stops a task that does not heed its context: it keeps its worker
 // until it returns.
 //
 // # Waiting

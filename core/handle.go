@@ -13,7 +13,9 @@ import (
 // It waits for the tasks only if src is a Hold: then it returns when they have
 // ended, the limit has passed or ctx has ended, however fn ended. If ctx
 // already carries a scope of src whose handler has not returned, that one is
-// joined, and it is the outer handler's return that releases. With a nil src or
+// joined, and it is the outer handler's return that releases. What handles itself on
+// and on, task after task, is to be given a ctx that is no task's: each keeps the values
+// of the one before. With a nil src or
 // fn it runs nothing and returns an error.
 func Handle(ctx context.Context, src Source, fn func(context.Context) error) (err error) {
 	switch {

@@ -78,7 +78,8 @@ func (p *Page) Show(name string, pool *taskpool.Pool) {
 // Queue.Counts is made, and the address of a page that tells more of them, such as River UI, which is a program of its own;
 // empty if there is none. counts is called while somebody looks, at most once in
 // five seconds, on a goroutine of its own and with a context of five seconds; its error is shown, and
-// that it panicked. A nil counts is ignored.
+// that it panicked. Nobody waits for it: the first look shows none, and one after a pause those of the look before, with
+// the time at which they were counted (states_at in JSON). A nil counts is ignored.
 func (p *Page) ShowStored(name, link string, counts func(context.Context) (map[string]int, error)) {
 	if counts == nil {
 		return

@@ -339,8 +339,14 @@ func TestStoredTasksAreShownWithoutWaitingForThem(t *testing.T) {
 			}
 			return map[string]int{"available": 3, "retryable": 1}, ctx.Err()
 		})
-		get(page, "/")
+		first := time.Now().UTC()
+		if body := get(page, "/?format=json").Body.String(); !strings.Contains(body, `"states":[]`) || strings.Contains(body, "states_at") {
+			t.Errorf("before they are counted: got %s", body)
+		}
 		time.Sleep(2 * time.Second)
+		if body, want := get(page, "/?format=json").Body.String(), `"states_at":"`+first.Format(time.RFC3339Nano)+`"`; !strings.Contains(body, want) {
+			t.Errorf("got %s, want %s", body, want)
+		}
 		body := get(page, "/").Body.String()
 		if !strings.Contains(body, "<dt>available</dt><dd>3</dd>") || !strings.Contains(body, `href="https://example.com/riverui"`) {
 			t.Errorf("got %s", body)

@@ -134,15 +134,17 @@ type latestCounts struct {
 	mu     sync.Mutex
 	asked  time.Time
 	asking bool
+	at     time.Time // when it was asked for what is known
 	states []stateCount
 	err    error
 }
 
 type storedView struct {
-	Name   string       `json:"name"`
-	Link   string       `json:"link,omitempty"`
-	States []stateCount `json:"states"`
-	Error  string       `json:"error,omitempty"`
+	Name     string       `json:"name"`
+	Link     string       `json:"link,omitempty"`
+	States   []stateCount `json:"states"`
+	StatesAt time.Time    `json:"states_at,omitzero"` // when they were counted; zero if that is being done for the first time
+	Error    string       `json:"error,omitempty"`
 }
 
 type stateCount struct {
@@ -164,7 +166,8 @@ func (s storedTasks) view(now time.Time) storedView {
 		l.asking, l.asked = true, now
 		go s.ask()
 	}
-	return storedView{s.name, s.link, slices.Clone(l.states), textOf(l.err)}
+	states := append([]stateCount{}, l.states...) // null in JSON would be no list
+	return storedView{s.name, s.link, states, l.at, textOf(l.err)}
 }
 
 // ask asks. It is on a goroutine of its own, where nobody else could bear a panic.
@@ -192,6 +195,6 @@ func (l *latestCounts) note(counts map[string]int, err error) {
 	defer l.mu.Unlock()
 	l.asking, l.err = false, err
 	if err == nil {
-		l.states = states
+		l.states, l.at = states, l.asked.UTC()
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	taskpool "github.com/elite-libs/taskpool/core"
 	"github.com/elite-libs/taskpool/examples/orders"
@@ -37,6 +38,19 @@ func (c *cut) ended(ctx context.Context, r taskpool.Result) {
 	}
 	key := cutKey{r.Fate, r.Name}
 	c.tasks[key] = append(c.tasks[key], orders.ID(ctx))
+}
+
+// printStored writes how many stored tasks the next start, or another process, will run.
+func printStored(w io.Writer, db orders.Database) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	by, err := db.Counts(ctx)
+	if err != nil {
+		fmt.Fprintf(w, "stored: not counted: %v\n", err)
+		return
+	}
+	n := by["available"] + by["scheduled"] + by["retryable"] + by["running"] + by["pending"]
+	fmt.Fprintf(w, "stored: %d tasks are kept for the next start\n", n)
 }
 
 // printLedger writes the balance of the pool's whole life, and what the shutdown cut short.

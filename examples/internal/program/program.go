@@ -99,7 +99,7 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 	}
 	ln, err := net.Listen("tcp", opts.addr)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w (-addr, or ADDR in the environment, is where it listens)", err)
 	}
 	defer ln.Close()
 
@@ -117,6 +117,7 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 	page.Show("orders", pool)
 	defer context.AfterFunc(ctx, page.Close)() // its streams must not hold the shutdown up
 	var source taskpool.Source = pool
+	var stored orders.Database // nil: none
 	if opts.durable != "" {
 		db, err := service.OpenDatabase(ctx, opts.durable, riverpool.Config{Source: pool, Workers: opts.workers, Logger: log, Hooks: hooks(log, cuts)})
 		if err != nil {
@@ -126,7 +127,7 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 		if err := db.Start(ctx); err != nil {
 			return err
 		}
-		source = db
+		source, stored = db, db
 		page.ShowStored("orders", opts.riverUI, counts(db))
 	}
 	at := reachable(ln.Addr())
@@ -140,6 +141,9 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 	defer cancel()
 	_, _ = source.Done(limit) // its error is in served, or says no more than the ledger
 	printLedger(stdout, pool.Stats(), cuts)
+	if stored != nil {
+		printStored(stdout, stored)
+	}
 	return served
 }
 
