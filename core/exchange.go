@@ -52,10 +52,18 @@ func (p *Pool) Begin(ctx context.Context) (context.Context, Exchange) {
 			return x.joined, x
 		}
 	}
+	reused := isReused(ctx)
+	if reused {
+		ctx = reusedContext{ctx}
+	}
 	s := new(scope)
 	s.init(p, ctx)
 	s.refused = p.phase.Load() != phaseOpen || p.source.closing()
-	return (*requestContext)(s), Exchange{scope: s}
+	x := Exchange{scope: s}
+	if reused {
+		x.Reused(reusedKey{}, nil)
+	}
+	return (*requestContext)(s), x
 }
 
 // joinScope joins the innermost scope on such a pool whose handler has not returned and

@@ -30,7 +30,7 @@ var badEnds = []struct {
 		`ERROR task panicked task=x error=taskpool: the task panicked: <nil> attempts=1 stack=…`},
 	{"Goexit", exiting, taskpool.FateFailed, `ERROR task failed task=x error=taskpool: the task called runtime.Goexit attempts=1`},
 	{"error that is a nil pointer", func(context.Context) error { return (*taskpool.PanicError)(nil) }, taskpool.FateFailed,
-		`ERROR task failed task=x error=<nil> attempts=1`},
+		`ERROR task failed task=x error=<nil> (a *taskpool.PanicError, which panicked when it was asked: runtime error: invalid memory address or nil pointer dereference) attempts=1`},
 }
 
 func TestFailureIsOneFateOneLogLineAndNoHarm(t *testing.T) {

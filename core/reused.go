@@ -28,6 +28,30 @@ func (x Exchange) Reused(key any, find func(value any) Scope) {
 	}
 }
 
+// isReused reports whether ctx is itself a framework's context: fasthttp's RequestCtx, which fasthttpadaptor gives to the
+// handlers of net/http that are mounted in Fiber, a Ctx of Fiber 3 or Gin's Context. No adapter may be there to say so.
+func isReused(ctx context.Context) bool {
+	switch ctx.(type) {
+	case interface{ SetUserValue(key, value any) }, interface {
+		Locals(key any, value ...any) any
+	}, interface{ AbortWithStatus(code int) }:
+		return true
+	}
+	return false
+}
+
+// A reusedContext answers for such a context that it is one, and for what is derived from it.
+type reusedContext struct{ context.Context }
+
+type reusedKey struct{}
+
+func (c reusedContext) Value(key any) any {
+	if key == (reusedKey{}) {
+		return true
+	}
+	return c.Context.Value(key)
+}
+
 // A framework is one that uses its contexts again: its place in frameworks, plus one.
 // A scope has no room for its key.
 type framework uint8

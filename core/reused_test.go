@@ -51,6 +51,34 @@ func TestTaskGetsNoValuesIfTheRequestsOwnAreReused(t *testing.T) {
 	}
 }
 
+// Contexts of frameworks' own, by what they can do: nobody says that they are used again.
+type (
+	fasthttpContext struct{ context.Context }
+	fiberContext    struct{ context.Context }
+	ginContext      struct{ context.Context }
+)
+
+func (fasthttpContext) SetUserValue(_, _ any)       {}
+func (fiberContext) Locals(_ any, _ ...any) (_ any) { return nil }
+func (ginContext) AbortWithStatus(int)              {}
+
+func TestTaskReadsNoContextOfAFrameworksOwn(t *testing.T) {
+	user0 := withUser(context.Background(), "reused")
+	for name, of := range map[string]context.Context{"fasthttp": fasthttpContext{user0}, "fiber": fiberContext{user0}, "gin": ginContext{user0}} {
+		p := newPool(taskpool.Config{Workers: 1})
+		var seen trail
+		must(t, taskpool.Handle(of, p, func(ctx context.Context) error {
+			equal(t, name+": the handler sees", ctx.Value(userKey{}), any("reused"))
+			s := taskpool.FromContext(ctx)
+			must(t, s.Add(user(&seen)))
+			must(t, s.AfterResponse(user(&seen)))
+			return taskpool.FromContext(withUser(ctx, "derived")).Submit(taskpool.Job{Run: user(&seen)})
+		}))
+		drain(t, p)
+		equal(t, name+": the tasks see", seen.String(), "<nil> <nil> <nil>")
+	}
+}
+
 // A muteContext answers for its own key alone, as Gin's does.
 type muteContext struct {
 	context.Context

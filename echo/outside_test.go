@@ -11,6 +11,7 @@ import (
 
 	taskpool "github.com/elite-libs/taskpool/core"
 	echopool "github.com/elite-libs/taskpool/echo"
+	httppool "github.com/elite-libs/taskpool/nethttp"
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 )
@@ -61,6 +62,44 @@ func TestOutcomeHasTheStatusThatWentPastTheWriter(t *testing.T) {
 
 // Echo uses its context again when Timeout has answered, while the handler still runs:
 // the race detector sees who touches it then.
+// A middleware outside may keep an error to itself. Nothing is rendered then, and what the server sends is a 200.
+func TestOutcomeOfAnErrorThatNobodyRendersHasTheStatusThatWasSent(t *testing.T) {
+	for _, tracked := range []bool{false, true} {
+		pool := taskpool.New(taskpool.Config{Grace: time.Hour})
+		got := make(chan taskpool.Outcome, 1)
+		e := echo.New()
+		e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				_ = next(c)
+				return nil
+			}
+		}, echopool.Middleware(pool))
+		e.GET("/", func(c echo.Context) error {
+			scope := echopool.From(c)
+			must(t, scope.AfterResponse(func(context.Context) error {
+				o, _ := scope.Outcome()
+				got <- o
+				return nil
+			}))
+			return echo.ErrConflict
+		})
+		srv := httptest.NewUnstartedServer(e)
+		if tracked {
+			httppool.Track(srv.Config)
+		}
+		srv.Start()
+		resp, err := srv.Client().Get(srv.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if o := <-got; o.Status != resp.StatusCode || !errors.Is(o.Err, echo.ErrConflict) {
+			t.Errorf("tracked %v: got %+v, want the status %d", tracked, o, resp.StatusCode)
+		}
+		srv.Close()
+	}
+}
+
 func TestAnErrorThatCameTooLateTouchesNothingOfEcho(t *testing.T) {
 	pool := taskpool.New(taskpool.Config{})
 	e := echo.New()

@@ -18,6 +18,8 @@ type ending struct {
 	tell  []func() // when it is over
 
 	notify chan bool // what a handler got of CloseNotify; nil if none asked
+
+	server http.ResponseWriter // over HTTP/1, where an error is still to be rendered: the server's own writer; nil else
 }
 
 // lowest is the observer nearest to the server, which keeps the ending for all that

@@ -120,6 +120,37 @@ func TestTimeToWriteThatRunsOutIsNoClientThatHasGone(t *testing.T) {
 }
 
 // While there is a body that the handler has not read, only what cannot be written tells.
+// A stream of events gives each write some time, and its client leaves after that.
+func TestClientThatLeavesAfterTheTimeOfAWriteHasGone(t *testing.T) {
+	for _, tracked := range []bool{false, true} {
+		t.Run(fmt.Sprintf("tracked %v", tracked), func(t *testing.T) {
+			got := make(chan taskpool.Outcome, 1)
+			over := make(chan struct{})
+			srv := &http.Server{Handler: httppool.Middleware(taskpool.New(taskpool.Config{}))(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				outcomes(t, got).ServeHTTP(w, r)
+				by := time.Now().Add(time.Second)
+				c := http.NewResponseController(w)
+				must(t, c.SetWriteDeadline(by))
+				_, err := io.WriteString(w, "data: x\n\n")
+				must(t, err)
+				must(t, c.Flush())
+				time.AfterFunc(time.Until(by), func() { close(over) })
+				<-r.Context().Done()
+			}))}
+			if tracked {
+				httppool.Track(srv)
+			}
+			resp, err := http.Get(start(t, srv))
+			must(t, err)
+			<-over
+			_ = resp.Body.Close()
+			if o := <-got; !o.Disconnected || o.Expired || !o.Success() {
+				t.Errorf("got %+v, want a client that has gone and a success", o)
+			}
+		})
+	}
+}
+
 func TestClientHasGoneWhereAWriteFails(t *testing.T) {
 	file, err := os.Create(t.TempDir() + "/file")
 	must(t, err)

@@ -29,7 +29,7 @@ func Begin(src taskpool.Source, w http.ResponseWriter, r *http.Request) (Exchang
 		return Exchange{}, w, r
 	}
 	o := &observer{base: w, ctx: r.Context(), proto: uint8(r.ProtoMajor)}
-	ctx, exchange := src.Begin((*lookups)(o))
+	ctx, exchange := src.Begin(o.asked())
 	o.exchange = exchange
 	o.begun.Store(true)
 	o.conn, _ = o.ctx.Value(connKey{}).(*conn)
@@ -109,7 +109,9 @@ func (x Exchange) End(err error, panicked bool) {
 	}
 	o.giveBack()
 	o.told = taskpool.Outcome{Status: o.statusNow(err, panicked), Err: err, Panicked: panicked}
-	o.rendering = err != nil && o.seen() == 0
+	if o.rendering = err != nil && o.seen() == 0; o.rendering && o.conn != nil && o.proto == 1 {
+		o.endingOf().server = innermost(o.base) // now, as in onReturned
+	}
 	hasTasks := o.exchange.Returned(o.told)
 	if hasTasks && o.left() {
 		o.told.Disconnected = true

@@ -33,7 +33,7 @@ func (o *observer) misused() bool {
 // isServers reports whether w is a writer of net/http's own.
 func isServers(w http.ResponseWriter) bool {
 	t := reflect.TypeOf(w)
-	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "net/http" && t.Elem().Name() == "response"
+	return t != nil && t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "net/http" && t.Elem().Name() == "response"
 }
 
 // caller is the first function on the stack that belongs neither to this package nor

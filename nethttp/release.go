@@ -15,11 +15,11 @@ func (o *observer) arm() {
 	switch {
 	case o.hijacked.Load():
 		o.release(taskpool.ReleaseHandlerReturned)
-	case o.noServer():
-		o.release(taskpool.ReleaseNoServer)
 	case o.proto == 2 && o.onStreamClosed(func() { o.release(taskpool.ReleaseStreamClosed) }):
 	case o.proto == 1 && o.conn != nil:
 		o.conn.onSent(o)
+	case o.noServer():
+		o.release(taskpool.ReleaseNoServer)
 	case o.proto == 3:
 		// quic-go cancels the context of a request when its stream is closed, which
 		// is after the response was handed to it (http3 RawServerConn.handleRequest,
@@ -34,7 +34,7 @@ func (o *observer) arm() {
 // httptest.ResponseRecorder. Each server puts the local address into the contexts of
 // its requests; those of HTTP/3 have no http.ServerContextKey.
 func (o *observer) noServer() bool {
-	return o.ctx.Done() == nil || o.ctx.Value(http.ServerContextKey) == nil && o.ctx.Value(http.LocalAddrContextKey) == nil
+	return o.ctx.Done() == nil && (o.told.Panicked || !isServers(innermost(o.base))) || o.ctx.Value(http.ServerContextKey) == nil && o.ctx.Value(http.LocalAddrContextKey) == nil
 }
 
 // onReturned waits for the outermost handler to return. The server cancels the
@@ -48,13 +48,21 @@ func (o *observer) onReturned() {
 		context.AfterFunc(o.ctx, func() { o.release(taskpool.ReleaseHandlerReturned) })
 		return
 	}
-	context.AfterFunc(o.ctx, func() { o.askReturned(w, time.Millisecond) })
+	ask := func() { o.askReturned(w, time.Millisecond) }
+	if o.ctx.Done() == nil { // a middleware outside has taken the end from it (context.WithoutCancel)
+		time.AfterFunc(time.Millisecond, ask)
+		return
+	}
+	context.AfterFunc(o.ctx, ask)
 }
 
 // askReturned releases if the outermost handler has returned, and asks again later
 // if it has not: the context says no more. It ends at the latest with the pool's sweep.
 func (o *observer) askReturned(w http.ResponseWriter, again time.Duration) {
 	closed, running := closeNotify(w)
+	if !running {
+		o.status.CompareAndSwap(0, http.StatusOK) // an error that nobody rendered: net/http sends it for a handler that wrote nothing
+	}
 	if !running || len(closed) > 0 {
 		o.release(taskpool.ReleaseHandlerReturned)
 		return
@@ -80,6 +88,8 @@ func (o *observer) left() bool {
 		return true
 	case !errors.Is(context.Cause(o.ctx), context.Canceled) || o.conn != nil && o.conn.base.Err() != nil:
 		return false // the server gives no cause of its own
+	case o.proto == 1 && o.failed.Load() != failedLate && o.toldGone(): // maybe long after the time for a write that came through
+		return true
 	case o.writeTimedOut(): // then the server closes the connection, or resets the stream, by itself
 		return false
 	case o.proto == 2:
@@ -95,6 +105,12 @@ func (o *observer) left() bool {
 		<-tick.C
 	}
 	return len(closed) > 0
+}
+
+// toldGone reports whether the server has told that the client has gone.
+func (o *observer) toldGone() bool {
+	closed, ok := closeNotify(innermost(o.base))
+	return ok && len(closed) > 0
 }
 
 // streamEnds reports whether an HTTP/2 stream has ended, or cannot tell. It is called
@@ -144,6 +160,11 @@ func (o *observer) release(r taskpool.Release) {
 // sent tells the scope, and before that what has become known since the handler returned.
 func (o *observer) sent(r taskpool.Release, status int, expired bool) {
 	told := o.told
+	if e := o.ending.Load(); status == 0 && o.rendering && e != nil && isServers(e.server) {
+		if _, running := closeNotify(e.server); !running { // nobody rendered it, as in askReturned
+			status = http.StatusOK
+		}
+	}
 	if status != 0 {
 		told.Status = status
 	}

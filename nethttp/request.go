@@ -30,32 +30,47 @@ func (o *observer) hand(r, with *http.Request) {
 // written only if they did, and by the goroutine in which they would have. The
 // context stays, and so does the Body, which may be the server's own.
 func (o *observer) giveBack() {
-	r := o.handed
+	r, c := o.handed, &o.request
 	o.handed = nil
-	if o.changed(r) {
-		back := o.request.WithContext(r.Context())
+	if c.Pattern != r.Pattern || pathValues(c) > 0 && pathValues(c) != pathValues(r) { // there are at least as many as it came with
+		// What a router sets beside the Pattern is not exported.
+		back := c.WithContext(r.Context())
 		back.Body = r.Body
 		if r.Trailer != nil { // the server may have replaced it
 			back.Trailer = r.Trailer
 		}
 		*r = *back
+		return
+	}
+	// Else field by field: others may be read by what a middleware outside has started.
+	give(&r.MultipartForm, c.MultipartForm)
+	give(&r.URL, c.URL)
+	give(&r.Method, c.Method)
+	give(&r.Host, c.Host)
+	give(&r.RequestURI, c.RequestURI)
+	give(&r.RemoteAddr, c.RemoteAddr)
+	giveMap(&r.Form, c.Form)
+	giveMap(&r.PostForm, c.PostForm)
+	giveMap(&r.Header, c.Header)
+	if r.Trailer == nil {
+		giveMap(&r.Trailer, c.Trailer)
 	}
 }
 
-func (o *observer) changed(r *http.Request) bool {
-	c := &o.request
-	return c.MultipartForm != r.MultipartForm || c.Pattern != r.Pattern || c.URL != r.URL ||
-		c.Method != r.Method || c.Host != r.Host || c.RequestURI != r.RequestURI || c.RemoteAddr != r.RemoteAddr ||
-		!same(c.Form, r.Form) || !same(c.PostForm, r.PostForm) || !same(c.Header, r.Header) || !same(c.Trailer, r.Trailer) ||
-		pathValues(c) > 0 && pathValues(c) != pathValues(r) // there are at least as many as it came with
+func give[T comparable](to *T, from T) {
+	if *to != from {
+		*to = from
+	}
 }
 
-// same reports whether two maps are one. Most are nil.
-func same(a, b map[string][]string) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
+// giveMap is give for maps, which are the same if they are one. Most are nil.
+func giveMap[M ~map[string][]string](to *M, from M) {
+	if *to == nil && from == nil {
+		return
 	}
-	return reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer()
+	if reflect.ValueOf(*to).UnsafePointer() != reflect.ValueOf(from).UnsafePointer() {
+		*to = from
+	}
 }
 
 // otherValues are the path values that SetPathValue has set, as chi does. Nothing

@@ -70,6 +70,25 @@ func TestRequestThatIsLeftAloneIsNotWritten(t *testing.T) {
 	close(read)
 }
 
+// … and no more than they changed: a form that was parsed is given back alone.
+func TestWhatIsGivenBackIsWrittenAlone(t *testing.T) {
+	r := httptest.NewRequest(http.MethodGet, "/?a=b", nil)
+	read, ended := make(chan struct{}), make(chan struct{})
+	httppool.Middleware(taskpool.New(taskpool.Config{}))(http.HandlerFunc(func(_ http.ResponseWriter, r2 *http.Request) {
+		go func() { // with no order between this and the handler's return
+			defer close(ended)
+			<-read
+			_ = r.URL.Path + r.Pattern + r.Method + r.Host + r.Header.Get("A")
+		}()
+		close(read)
+		_ = r2.FormValue("a")
+	})).ServeHTTP(httptest.NewRecorder(), r)
+	<-ended
+	if r.Form.Get("a") != "b" {
+		t.Errorf("got form %v", r.Form)
+	}
+}
+
 func TestContextOfTheRequestThatWasHandedInStays(t *testing.T) {
 	r := handed(t, func(_ http.ResponseWriter, r *http.Request) { r.Pattern = "/" })
 	if s := taskpool.FromContext(r.Context()); s.Pool() != nil {

@@ -14,6 +14,16 @@ import (
 // keys of routers are met without their packages.
 type lookups observer
 
+// asked is the context that a scope begins with: a framework's own as it is, which Begin of package taskpool has to know,
+// and else one in which lookups are seen.
+func (o *observer) asked() context.Context {
+	switch o.ctx.(type) {
+	case interface{ SetUserValue(key, value any) }, interface{ AbortWithStatus(code int) }: // fasthttp's, Gin's
+		return o.ctx
+	}
+	return (*lookups)(o)
+}
+
 func (l *lookups) Deadline() (time.Time, bool) { return l.ctx.Deadline() }
 func (l *lookups) Done() <-chan struct{}       { return l.ctx.Done() }
 func (l *lookups) Err() error                  { return l.ctx.Err() }

@@ -2,6 +2,7 @@ package httppool_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -87,6 +88,34 @@ func TestTrackTwiceReleasesOnce(t *testing.T) {
 		if o := <-got; !o.Exact() {
 			t.Errorf("got %v, want flushed", o.Release)
 		}
+	}
+}
+
+// A middleware outside may hand a context on that has no end: the server is there all the same.
+func TestContextWithoutAnEndStartsNothingEarly(t *testing.T) {
+	for _, tracked := range []bool{false, true} {
+		t.Run(fmt.Sprintf("tracked %v", tracked), func(t *testing.T) {
+			got := make(chan taskpool.Outcome, 1)
+			pool := taskpool.New(taskpool.Config{Grace: time.Hour})
+			inner := httppool.Middleware(pool)(outcomes(t, got))
+			staged := make(chan int, 1)
+			srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				inner.ServeHTTP(w, r.WithContext(context.WithoutCancel(r.Context())))
+				staged <- pool.Stats().Staged
+			})}
+			want := taskpool.ReleaseHandlerReturned
+			if tracked {
+				httppool.Track(srv)
+				want = taskpool.ReleaseFlushed
+			}
+			get(t, http.DefaultClient, start(t, srv))
+			if n := <-staged; n != 1 {
+				t.Errorf("%d tasks are staged before the outermost handler returns, want 1", n)
+			}
+			if o := <-got; o.Release != want {
+				t.Errorf("got %+v, want %v", o, want)
+			}
+		})
 	}
 }
 

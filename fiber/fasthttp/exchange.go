@@ -54,10 +54,11 @@ func Begin(ctx context.Context, src taskpool.Source, rctx *fasthttp.RequestCtx) 
 // connection when its handler has returned: until then the scope accepts tasks.
 func (x Exchange) End(err error, code int, panicked bool) {
 	o := taskpool.Outcome{Status: code, Err: err, Panicked: panicked}
-	if x.ctx.Err() != nil {
+	if _, timed := x.ctx.Deadline(); timed && x.ctx.Err() != nil {
 		// A timeout outside of the middleware has passed. It may have given rctx
 		// up, and another goroutine be answering (Fiber v3's timeout middleware):
-		// nothing of rctx may be read, and it is never closed.
+		// nothing of rctx may be read, and it is never closed. A context without
+		// a deadline that has ended, as at a shutdown, gives nothing up.
 		x.returned(o, taskpool.ReleaseHandlerReturned)
 		return
 	}

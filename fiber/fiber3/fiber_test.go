@@ -159,6 +159,29 @@ func TestTheStatusIsTheErrorHandlers(t *testing.T) {
 	}
 }
 
+// A middleware outside may hand on a context that ends with the server: nothing is given up then.
+func TestAContextThatEndsWithTheServerHidesNoStatus(t *testing.T) {
+	p := taskpool.New(taskpool.Config{Grace: time.Hour})
+	got := make(chan taskpool.Outcome, 1)
+	server, stop := context.WithCancel(t.Context())
+	app := newApp()
+	app.Use(func(c fiber.Ctx) error {
+		c.SetContext(server)
+		return c.Next()
+	}, fiberpool.Middleware(p))
+	app.Get("/", func(c fiber.Ctx) error {
+		must(t, fiberpool.From(c).OnFailure(outcome(got)))
+		stop()
+		return c.SendStatus(fiber.StatusBadGateway)
+	})
+	if status, _ := get(t, start(t, app)); status != fiber.StatusBadGateway {
+		t.Errorf("got %d, want 502", status)
+	}
+	if o := <-got; o.Status != fiber.StatusBadGateway || o.Release != taskpool.ReleaseFlushed {
+		t.Errorf("got %+v, want 502 when it is flushed", o)
+	}
+}
+
 func TestFromWithoutMiddleware(t *testing.T) {
 	refused := make(chan error, 1)
 	app := newApp()
