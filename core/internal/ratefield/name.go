@@ -109,6 +109,9 @@ func (r *reading) concern(name string, words []string, value string) {
 			millis = true
 		case "x", "api", "requests", "request", "calls", "call", "count", "number", "time", "at", "in", "seconds", "sec", "info", "on", "rate":
 		case "resource", "bucket", "name":
+			if is == roleRemaining { // of a resource, which its value names: a;12, b;0
+				continue
+			}
 			r.named = max(r.named, value)
 			return
 		case "scope", "global":
@@ -164,6 +167,14 @@ func withoutSubject(words []string) (rest []string, subject string) {
 	if i := pair(words, "rate", "limit"); i >= 0 {
 		return without(i, 2), "rate-limit"
 	}
+	for i, w := range words { // X-MinLimit-Remaining, X-ReadRateLimit-Usage: what it is of is in the same word
+		if of, ok := strings.CutSuffix(w, "ratelimit"); ok {
+			return append(without(i, 1), of), "ratelimit"
+		}
+		if of, ok := strings.CutSuffix(w, "limit"); ok && of != "" {
+			return append(without(i, 1), of), "limit"
+		}
+	}
 	for i, w := range words {
 		if w == "limit" || w == "quota" {
 			return without(i, 1), w
@@ -203,7 +214,7 @@ func periodOf(w string) time.Duration {
 	switch w {
 	case "second", "secondly", "1s":
 		return time.Second
-	case "minute", "minutely", "1m":
+	case "minute", "minutely", "min", "1m":
 		return time.Minute
 	case "hour", "hourly", "1h":
 		return time.Hour

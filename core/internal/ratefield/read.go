@@ -246,7 +246,10 @@ func (r *reading) read(f *family, take func(Limit, bool)) {
 	if len(remaining) == 0 && (len(limit) == 0 || len(used) == 0) {
 		return
 	}
-	for i := range max(len(remaining), min(1, len(used))) {
+	if len(remaining) > 0 {
+		used = nil
+	}
+	for i := range max(len(remaining), len(used)) {
 		l := Limit{Name: f.name, Per: per}
 		most, told := number(at(limit, i))
 		if told && most.value >= 0 {
