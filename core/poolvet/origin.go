@@ -154,6 +154,17 @@ func rootOf(e ast.Expr) ast.Expr {
 	}
 }
 
+// isFormFile reports whether e is r.FormFile(name), whose second result is the upload. The first one is
+// an open file, which can be read as long as nobody closes it.
+func (o *origins) isFormFile(e ast.Expr) bool {
+	call, ok := ast.Unparen(e).(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	f := callee(o.info, call)
+	return f != nil && f.Name() == "FormFile" && isNamed(receiver(f), httpPath, "Request")
+}
+
 // ofVariable is the kind of a variable: that of everything that is assigned to
 // it, or none if that differs. It does not follow the flow: a variable that is
 // sometimes something else is left alone.
@@ -169,8 +180,12 @@ func (o *origins) ofVariable(v *types.Var) kind {
 	seen := isParam
 	for _, s := range o.sources[v] {
 		got := none
-		if s.expr != nil && s.index == 0 {
+		switch {
+		case s.expr == nil:
+		case s.index == 0:
 			got = o.of(s.expr)
+		case s.index == 1 && o.isFormFile(s.expr):
+			got = upload
 		}
 		switch {
 		case got == recursive:

@@ -50,6 +50,15 @@ func everyUse(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+func uploads(w http.ResponseWriter, r *http.Request) {
+	_, photo, err := r.FormFile("photo")
+	_ = taskpool.FromContext(r.Context()).OnSuccess(func(context.Context) error {
+		_ = use(photo.Filename, photo.Size, err)
+		_, err := photo.Open() // want `uses photo, whose file the server may remove when the request ends: read it in the handler`
+		return err
+	})
+}
+
 func throughVariables(w http.ResponseWriter, r *http.Request) {
 	scope := taskpool.FromContext(r.Context())
 	ctx := r.Context()
