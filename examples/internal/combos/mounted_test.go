@@ -87,6 +87,7 @@ func TestTaskOfAMountedHandlerReadsNoOtherRequest(t *testing.T) {
 					t.Fatal(err)
 				}
 				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
 			}
 			if user := <-seen; user != nil {
 				t.Errorf("the task of ada's request sees %v", user)
