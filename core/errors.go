@@ -66,6 +66,8 @@ var (
 type PanicError struct {
 	Value any    // what was given to panic
 	Stack []byte // the stack of the panicking goroutine, as runtime/debug.Stack formats it
+
+	err error // what Unwrap returns, where panicOf has made it
 }
 
 // Error gives the panic's value without the stack.
@@ -74,6 +76,9 @@ func (e *PanicError) Error() string { return fmt.Sprintf("taskpool: the task pan
 // Unwrap returns Value if it is an error, else nil. If it panics when it is asked, as a nil
 // pointer may, it is an error with its text.
 func (e *PanicError) Unwrap() error {
+	if e.err != nil {
+		return e.err
+	}
 	err, _ := e.Value.(error)
 	return sound.Error(err)
 }
@@ -84,7 +89,8 @@ func panicOf(v any) *PanicError {
 	if e, ok := v.(*PanicError); ok && e != nil {
 		return e
 	}
-	return &PanicError{Value: v, Stack: debug.Stack()}
+	err, _ := v.(error)
+	return &PanicError{Value: v, Stack: debug.Stack(), err: sound.Error(err)}
 }
 
 // timeoutError is the cause of a task's context that ran out of the task's own

@@ -306,20 +306,23 @@ func TestRemainingZeroHoldsTheLaneUntilReset(t *testing.T) {
 // An answer lifts what holds the lane, unless it is surely about another limit: GitHub answers calls of its API while it
 // refuses those of its search, and names which of the two it speaks of.
 func TestAnswerLiftsTheHoldOfItsOwnLimitOnly(t *testing.T) {
-	for answered, want := range map[string]string{"search": "next@3", "": "next@3", "core": "next@61"} {
+	for answered, want := range map[string]string{"search": "next@3", "": "next@3", "core": "next@61", "several": "next@61"} {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPool(taskpool.Config{Workers: 2})
 			var order trail
 			start := time.Now()
 			must(t, p.Submit(taskpool.Job{Lane: "api", Run: func(ctx context.Context) error {
 				time.Sleep(time.Second)
+				if answered == "several" {
+					taskpool.Throttle(ctx, taskpool.RateLimit{Name: "graphql", Refused: true, Reset: time.Now().Add(time.Second)})
+				}
 				taskpool.Throttle(ctx, taskpool.RateLimit{Name: "search", Refused: true, Reset: time.Now().Add(time.Minute)})
 				return nil
 			}}, taskpool.Job{Lane: "api", Run: func(ctx context.Context) error {
 				time.Sleep(2 * time.Second)
 				asked := time.Now()
 				time.Sleep(time.Second)
-				taskpool.Throttle(ctx, taskpool.RateLimit{Name: answered, Limit: 5, Remaining: 4, Reset: time.Now().Add(time.Second), Asked: asked})
+				taskpool.Throttle(ctx, taskpool.RateLimit{Name: strings.Replace(answered, "several", "search", 1), Limit: 5, Remaining: 4, Reset: time.Now().Add(time.Second), Asked: asked})
 				return nil
 			}}, taskpool.Job{Lane: "api", Run: paced(&order, start, "next", 0)}))
 			drain(t, p)

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"time"
+
+	"github.com/elite-libs/taskpool/core/internal/sound"
 )
 
 // A Retry decides after a run that failed whether there is to be another, and
@@ -47,7 +49,7 @@ func Permanent(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &permanentError{err}
+	return &permanentError{sound.Error(err)}
 }
 
 type permanentError struct{ err error }
@@ -63,7 +65,7 @@ func RetryAfter(err error, wait time.Duration) error {
 	if err == nil {
 		return nil
 	}
-	return &retryAfterError{err, wait}
+	return &retryAfterError{sound.Error(err), wait}
 }
 
 type retryAfterError struct {

@@ -112,6 +112,25 @@ func TestPermanentEndsTheRuns(t *testing.T) {
 	})
 }
 
+// What is wrapped may be a nil pointer by mistake: what wraps it counts all the same.
+func TestWrappersOfAnErrorThatPanicsCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(taskpool.Config{Workers: 1})
+		var none *taskpool.PanicError
+		runs, start, second := 0, time.Now(), time.Duration(0)
+		must(t, p.Submit(taskpool.Job{Retry: taskpool.Backoff(3, 0, 0), Run: func(context.Context) error {
+			runs++
+			return taskpool.Permanent(none)
+		}}, taskpool.Job{Retry: taskpool.Backoff(2, 0, 0), Run: func(context.Context) error {
+			second = time.Since(start)
+			return taskpool.RetryAfter(none, time.Minute)
+		}}))
+		drain(t, p)
+		equal(t, "runs", runs, 1)
+		equal(t, "the second run after", second, time.Minute)
+	})
+}
+
 func TestRetryAfterAndBackoffTheLargerWaitWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, tt := range []struct{ after, retry, want time.Duration }{

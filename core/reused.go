@@ -30,6 +30,7 @@ func (x Exchange) Reused(key any, find func(value any) Scope) {
 
 // isReused reports whether ctx is itself a framework's context: fasthttp's RequestCtx, which fasthttpadaptor gives to the
 // handlers of net/http that are mounted in Fiber, a Ctx of Fiber 3 or Gin's Context. No adapter may be there to say so.
+// What is derived from one is not known.
 func isReused(ctx context.Context) bool {
 	switch ctx.(type) {
 	case interface{ SetUserValue(key, value any) }, interface {

@@ -76,6 +76,12 @@ func TestTaskReadsNoContextOfAFrameworksOwn(t *testing.T) {
 		}))
 		drain(t, p)
 		equal(t, name+": the tasks see", seen.String(), "<nil> <nil> <nil>")
+		ctx, s := begin(p, withUser(context.Background(), "request"))
+		must(t, s.Add(nop))
+		of = map[string]context.Context{"fasthttp": fasthttpContext{withUser(ctx, "reused")}, "fiber": fiberContext{withUser(ctx, "reused")}, "gin": ginContext{withUser(ctx, "reused")}}[name]
+		must(t, taskpool.FromContext(of).Add(user(&seen)))
+		drain(t, p)
+		equal(t, name+": the tasks see", seen.String(), "<nil> <nil> <nil> request")
 	}
 }
 

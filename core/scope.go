@@ -87,7 +87,7 @@ func (s Scope) submitAsync(j *Job, timed bool, work any, of promise) error {
 // inner is the context whose values the tasks added through this Scope get; nil
 // for the scope's own.
 func (s Scope) inner() context.Context {
-	if s.ctx == nil || s.scope.framework.owns(s.ctx) {
+	if s.ctx == nil || isReused(s.ctx) || s.scope.framework.owns(s.ctx) {
 		return s.scope.copied(nil) //nolint:staticcheck // what nil stands for it says
 	}
 	return s.scope.copied(s.ctx)

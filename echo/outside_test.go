@@ -60,8 +60,6 @@ func TestOutcomeHasTheStatusThatWentPastTheWriter(t *testing.T) {
 	}
 }
 
-// Echo uses its context again when Timeout has answered, while the handler still runs:
-// the race detector sees who touches it then.
 // A middleware outside may keep an error to itself. Nothing is rendered then, and what the server sends is a 200.
 func TestOutcomeOfAnErrorThatNobodyRendersHasTheStatusThatWasSent(t *testing.T) {
 	for _, tracked := range []bool{false, true} {
@@ -100,6 +98,8 @@ func TestOutcomeOfAnErrorThatNobodyRendersHasTheStatusThatWasSent(t *testing.T) 
 	}
 }
 
+// Echo uses its context again when Timeout has answered, while the handler still runs:
+// the race detector sees who touches it then.
 func TestAnErrorThatCameTooLateTouchesNothingOfEcho(t *testing.T) {
 	pool := taskpool.New(taskpool.Config{})
 	e := echo.New()

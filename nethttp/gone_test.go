@@ -119,7 +119,6 @@ func TestTimeToWriteThatRunsOutIsNoClientThatHasGone(t *testing.T) {
 	}
 }
 
-// While there is a body that the handler has not read, only what cannot be written tells.
 // A stream of events gives each write some time, and its client leaves after that.
 func TestClientThatLeavesAfterTheTimeOfAWriteHasGone(t *testing.T) {
 	for _, tracked := range []bool{false, true} {
@@ -151,6 +150,7 @@ func TestClientThatLeavesAfterTheTimeOfAWriteHasGone(t *testing.T) {
 	}
 }
 
+// While there is a body that the handler has not read, only what cannot be written tells.
 func TestClientHasGoneWhereAWriteFails(t *testing.T) {
 	file, err := os.Create(t.TempDir() + "/file")
 	must(t, err)

@@ -15,10 +15,12 @@ func (o *observer) arm() {
 	switch {
 	case o.hijacked.Load():
 		o.release(taskpool.ReleaseHandlerReturned)
+	case o.noServer():
+		o.release(taskpool.ReleaseNoServer)
 	case o.proto == 2 && o.onStreamClosed(func() { o.release(taskpool.ReleaseStreamClosed) }):
 	case o.proto == 1 && o.conn != nil:
 		o.conn.onSent(o)
-	case o.noServer():
+	case o.ctx.Done() == nil && (o.told.Panicked || !isServers(innermost(o.base))): // nothing will tell
 		o.release(taskpool.ReleaseNoServer)
 	case o.proto == 3:
 		// quic-go cancels the context of a request when its stream is closed, which
@@ -30,11 +32,11 @@ func (o *observer) arm() {
 	}
 }
 
-// noServer reports whether nothing will tell of an end, as with an
-// httptest.ResponseRecorder. Each server puts the local address into the contexts of
+// noServer reports whether there is no server to tell of an end, as with an
+// httptest.ResponseRecorder. Each one puts the local address into the contexts of
 // its requests; those of HTTP/3 have no http.ServerContextKey.
 func (o *observer) noServer() bool {
-	return o.ctx.Done() == nil && (o.told.Panicked || !isServers(innermost(o.base))) || o.ctx.Value(http.ServerContextKey) == nil && o.ctx.Value(http.LocalAddrContextKey) == nil
+	return o.ctx.Value(http.ServerContextKey) == nil && o.ctx.Value(http.LocalAddrContextKey) == nil
 }
 
 // onReturned waits for the outermost handler to return. The server cancels the
@@ -63,7 +65,7 @@ func (o *observer) askReturned(w http.ResponseWriter, again time.Duration) {
 	if !running {
 		o.status.CompareAndSwap(0, http.StatusOK) // an error that nobody rendered: net/http sends it for a handler that wrote nothing
 	}
-	if !running || len(closed) > 0 {
+	if unrendered := o.rendering && o.seen() == 0; !running || len(closed) > 0 && !unrendered {
 		o.release(taskpool.ReleaseHandlerReturned)
 		return
 	}
@@ -88,29 +90,22 @@ func (o *observer) left() bool {
 		return true
 	case !errors.Is(context.Cause(o.ctx), context.Canceled) || o.conn != nil && o.conn.base.Err() != nil:
 		return false // the server gives no cause of its own
-	case o.proto == 1 && o.failed.Load() != failedLate && o.toldGone(): // maybe long after the time for a write that came through
-		return true
-	case o.writeTimedOut(): // then the server closes the connection, or resets the stream, by itself
+	case o.failed.Load() == failedLate, o.proto == 2 && o.writeTimedOut(): // then the server closes the connection, or resets the stream, by itself
 		return false
 	case o.proto == 2:
 		return o.streamEnds()
 	}
 	closed, ok := closeNotify(innermost(o.base))
 	if !ok || o.notified.Load() {
-		return true // nobody can say more
+		return !o.writeTimedOut() // nobody can say more
 	}
+	// It may have gone long after the time for a write that came through.
 	tick := time.NewTicker(settles / 100)
 	defer tick.Stop()
 	for n := 0; len(closed) == 0 && n < 100; n++ {
 		<-tick.C
 	}
 	return len(closed) > 0
-}
-
-// toldGone reports whether the server has told that the client has gone.
-func (o *observer) toldGone() bool {
-	closed, ok := closeNotify(innermost(o.base))
-	return ok && len(closed) > 0
 }
 
 // streamEnds reports whether an HTTP/2 stream has ended, or cannot tell. It is called

@@ -70,7 +70,7 @@ func TestRequestThatIsLeftAloneIsNotWritten(t *testing.T) {
 	close(read)
 }
 
-// … and no more than they changed: a form that was parsed is given back alone.
+// … and no more than they changed: a form that was parsed is given back alone, where no ServeMux has noted its route.
 func TestWhatIsGivenBackIsWrittenAlone(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/?a=b", nil)
 	read, ended := make(chan struct{}), make(chan struct{})

@@ -58,7 +58,7 @@ func (x Exchange) End(err error, code int, panicked bool) {
 		// A timeout outside of the middleware has passed. It may have given rctx
 		// up, and another goroutine be answering (Fiber v3's timeout middleware):
 		// nothing of rctx may be read, and it is never closed. A context without
-		// a deadline that has ended, as at a shutdown, gives nothing up.
+		// a deadline that has ended, as at a shutdown, is taken to give nothing up.
 		x.returned(o, taskpool.ReleaseHandlerReturned)
 		return
 	}

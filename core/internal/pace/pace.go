@@ -54,6 +54,7 @@ type Pace struct {
 
 	hold      int64  // nothing starts before
 	holder    string // the limit whose refusal asked for it; empty if it was not named
+	several   bool   // … and those of others did, too
 	asked     int64  // calls that were asked up to then belong to the last refusal
 	last      int64  // how long the last hold was that no answer had told
 	trial     bool   // one call goes first, and its answer is awaited
@@ -114,7 +115,7 @@ func (p *Pace) Answered(now int64, running int, first bool, h Hint) (refused boo
 		return true
 	}
 	if h.Told && h.Remaining > 0 && h.Asked > p.asked { // what held it holds no more, unless that is surely another limit
-		if !h.other(p.holder) {
+		if !p.several && !h.other(p.holder) {
 			p.hold = 0
 		}
 		for i := range p.quotas {
@@ -198,7 +199,7 @@ func (p *Pace) refuse(now int64, running int, h Hint) {
 		p.fail(running)
 	}
 	if h.Reset > now {
-		p.holdUntil(h.Reset, h)
+		p.holdUntil(now, h.Reset, h)
 	}
 	if same {
 		if p.hold > now && !p.trial {
@@ -211,10 +212,10 @@ func (p *Pace) refuse(now int64, running int, h Hint) {
 		p.last = 0
 	case again && p.last > 0:
 		p.last = min(p.last+p.last/2, hour)
-		p.holdUntil(now+p.last, h)
+		p.holdUntil(now, now+p.last, h)
 	default:
 		p.last = max(p.took, minHold)
-		p.holdUntil(now+p.last, h)
+		p.holdUntil(now, now+p.last, h)
 	}
 	p.asked = now
 	p.trial, p.tried, p.room, p.careful = true, 0, 0, true
@@ -229,7 +230,12 @@ func (p *Pace) refuse(now int64, running int, h Hint) {
 }
 
 // holdUntil has nothing start before t, for a refusal.
-func (p *Pace) holdUntil(t int64, h Hint) {
+func (p *Pace) holdUntil(now, t int64, h Hint) {
+	if now < p.hold && h.Name != p.holder { // of several limits: no answer speaks of all
+		p.several = true
+	} else if now >= p.hold {
+		p.several = false
+	}
 	if t > p.hold {
 		p.hold, p.holder = t, h.Name
 	}

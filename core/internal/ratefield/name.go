@@ -109,7 +109,7 @@ func (r *reading) concern(name string, words []string, value string) {
 			millis = true
 		case "x", "api", "requests", "request", "calls", "call", "count", "number", "time", "at", "in", "seconds", "sec", "info", "on", "rate":
 		case "resource", "bucket", "name":
-			if is == roleRemaining { // of a resource, which its value names: a;12, b;0
+			if is == roleRemaining && strings.Contains(value, ";") { // of a resource, which its value names: a;12, b;0
 				continue
 			}
 			r.named = max(r.named, value)
@@ -169,10 +169,10 @@ func withoutSubject(words []string) (rest []string, subject string) {
 	}
 	for i, w := range words { // X-MinLimit-Remaining, X-ReadRateLimit-Usage: what it is of is in the same word
 		if of, ok := strings.CutSuffix(w, "ratelimit"); ok {
-			return append(without(i, 1), of), "ratelimit"
+			return append(without(i, 1), of), w
 		}
-		if of, ok := strings.CutSuffix(w, "limit"); ok && of != "" {
-			return append(without(i, 1), of), "limit"
+		if of, ok := strings.CutSuffix(w, "limit"); ok && periodOf(strings.TrimPrefix(of, "app")) > 0 { // not a time limit, or one of sizes
+			return append(without(i, 1), of), w
 		}
 	}
 	for i, w := range words {

@@ -40,7 +40,7 @@ func (c *cut) ended(ctx context.Context, r taskpool.Result) {
 	c.tasks[key] = append(c.tasks[key], orders.ID(ctx))
 }
 
-// printStored writes how many stored tasks the next start, or another process, will run.
+// printStored writes how many stored tasks are to be done, by the next start or by another process.
 func printStored(w io.Writer, db orders.Database) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -50,7 +50,7 @@ func printStored(w io.Writer, db orders.Database) {
 		return
 	}
 	n := by["available"] + by["scheduled"] + by["retryable"] + by["running"] + by["pending"]
-	fmt.Fprintf(w, "stored: %d tasks are kept for the next start\n", n)
+	fmt.Fprintf(w, "stored: %d tasks are still to be done\n", n)
 }
 
 // printLedger writes the balance of the pool's whole life, and what the shutdown cut short.

@@ -184,7 +184,7 @@ func TestLedgerNamesWhatTheLimitCutShort(t *testing.T) {
 }
 
 func TestPageOfTasksShowsWhatIsStored(t *testing.T) {
-	code, _, stderr := run(t, func(ctx context.Context, p program.Program) error {
+	code, stdout, stderr := run(t, func(ctx context.Context, p program.Program) error {
 		for { // the database is asked beside the page
 			w := httptest.NewRecorder()
 			p.Tasks.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/tasks", nil))
@@ -201,7 +201,7 @@ func TestPageOfTasksShowsWhatIsStored(t *testing.T) {
 			}
 		}
 	}, "-receipts", t.TempDir(), "-durable", "sqlite", "-river-ui", "https://river.example/jobs")
-	if code != 0 {
-		t.Errorf("got code %d, %s", code, stderr)
+	if code != 0 || !strings.HasSuffix(stdout, "\nstored: 0 tasks are still to be done\n") {
+		t.Errorf("got code %d, %s, %s", code, stdout, stderr)
 	}
 }
