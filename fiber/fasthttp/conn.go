@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 
 	"github.com/valyala/fasthttp"
@@ -73,17 +74,31 @@ func (c *conn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Close of a connection that the server works on comes from who takes it for idle,
-// or from the server itself, which then reports StateClosed.
+// Close of a connection that the server works on may come from who takes it for idle.
+// From a handler, as Fiber 3's Drop and End, and from the server itself it is meant.
 func (c *conn) Close() error {
 	c.mu.Lock()
-	if c.of.stopping.Load() && !c.of.hidden && !c.parked && !c.hijacked {
+	if c.of.stopping.Load() && !c.of.hidden && !c.parked && !c.hijacked && takenForIdle() {
 		c.ending = true
 		c.mu.Unlock()
 		return nil
 	}
 	c.mu.Unlock()
 	return c.end()
+}
+
+// takenForIdle reports whether it is called from fasthttp's closeIdleConns: nothing else
+// tells one Close from another.
+func takenForIdle() bool {
+	pc := make([]uintptr, 8)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)])
+	for more := true; more; {
+		var f runtime.Frame
+		if f, more = frames.Next(); f.Function == "github.com/valyala/fasthttp.(*Server).closeIdleConns" {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *conn) end() error {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -138,6 +139,44 @@ func TestShutdownAnswersEveryRequestThatItCarriesOut(t *testing.T) {
 		if done, told := carriedOut.Load(), answered.Load(); done != told {
 			t.Errorf("%d requests were carried out, %d answered", done, told)
 		}
+	}
+}
+
+// A handler may close its connection, also while the server stops: with nothing sent, or with its answer sent early.
+func TestHandlerClosesItsConnectionAtAShutdown(t *testing.T) {
+	for name, test := range map[string]struct {
+		end   func(fiber.Ctx) error
+		lines int
+	}{"Drop": {fiber.Ctx.Drop, 0}, "End": {fiber.Ctx.End, 1}} {
+		t.Run(name, func(t *testing.T) {
+			in, stopped := make(chan struct{}), make(chan struct{})
+			app := newApp()
+			app.Get("/", func(c fiber.Ctx) error {
+				close(in)
+				<-stopped
+				if err := c.SendString("x"); err != nil {
+					return err
+				}
+				return test.end(c)
+			})
+			ln := openDoor(t)
+			stop, served := run(t, app, ln, taskpool.New(taskpool.Config{}), time.Minute)
+			conn, err := net.Dial("tcp", ln.Addr().String())
+			must(t, err)
+			defer func() { _ = conn.Close() }()
+			must(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+			_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+			must(t, err)
+			<-in
+			stop()
+			<-ln.closed
+			close(stopped)
+			got, _ := io.ReadAll(conn) // a reset is an end too
+			if n := strings.Count(string(got), "HTTP/1.1"); n != test.lines {
+				t.Errorf("got %q, want %d responses", got, test.lines)
+			}
+			must(t, <-served)
+		})
 	}
 }
 
