@@ -15,8 +15,7 @@ import (
 // already carries a scope of src whose handler has not returned, that one is
 // joined, and it is the outer handler's return that releases. What handles itself on
 // and on, task after task, is to be given a ctx that is no task's: each keeps the values
-// of the one before. With a nil src or
-// fn it runs nothing and returns an error.
+// of the one before. With a nil src or fn it runs nothing and returns an error.
 func Handle(ctx context.Context, src Source, fn func(context.Context) error) (err error) {
 	switch {
 	case src == nil:

@@ -78,8 +78,8 @@ func (e *retryAfterError) Unwrap() error { return e.err }
 
 // Next says whether there is to be another run after run number attempt, from 1,
 // failed with err, and after how long: as a pool applies the Retry, with Permanent
-// and RetryAfter heeded, and a negative wait 0. A nil Retry means no other run. A panic of the Retry
-// passes. It is for other engines that take a Retry.
+// and RetryAfter heeded, and a negative wait 0. A nil Retry means no other run. A
+// panic of the Retry passes. It is for other engines that take a Retry.
 func (r Retry) Next(attempt int, err error) (wait time.Duration, again bool) {
 	if r == nil {
 		return 0, false

@@ -117,7 +117,6 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 	page.Show("orders", pool)
 	defer context.AfterFunc(ctx, page.Close)() // its streams must not hold the shutdown up
 	var source taskpool.Source = pool
-	var stored orders.Database // nil: none
 	if opts.durable != "" {
 		db, err := service.OpenDatabase(ctx, opts.durable, riverpool.Config{Source: pool, Workers: opts.workers, Logger: log, Hooks: hooks(log, cuts)})
 		if err != nil {
@@ -127,7 +126,7 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 		if err := db.Start(ctx); err != nil {
 			return err
 		}
-		source, stored = db, db
+		source = db
 		page.ShowStored("orders", opts.riverUI, counts(db))
 	}
 	at := reachable(ln.Addr())
@@ -141,8 +140,8 @@ func run(ctx context.Context, opts options, stdout, stderr io.Writer, serve Serv
 	defer cancel()
 	_, _ = source.Done(limit) // its error is in served, or says no more than the ledger
 	printLedger(stdout, pool.Stats(), cuts)
-	if stored != nil {
-		printStored(stdout, stored)
+	if db, ok := source.(orders.Database); ok {
+		printStored(stdout, db)
 	}
 	return served
 }
